@@ -1,0 +1,1 @@
+//! Performance questions, one file each.

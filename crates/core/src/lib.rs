@@ -1,0 +1,1 @@
+//! The simulated cluster and its faults as reset/step environments.

@@ -1,0 +1,1 @@
+//! Runs policies on held-out levels and reports statistics.

@@ -1,0 +1,5 @@
+//! What maps an observation to an action: scripted baselines and networks read from safetensors.
+
+mod policy;
+
+pub use policy::Policy;

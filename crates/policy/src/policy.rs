@@ -1,0 +1,24 @@
+//! The trait that every policy implements.
+
+use ndarray::ArrayView2;
+
+/// Maps a batch of observations to one action per environment.
+///
+/// A policy may keep state per environment; row `i` of every argument belongs to environment `i`, and
+/// `episode_starts[i]` is true where row `i` is the first observation of an episode, so that the state can be cleared.
+pub trait Policy: Send {
+    /// The name under which results are reported, e.g. `threshold-rules` or `ppo:runs/x`.
+    fn name(&self) -> &str;
+
+    /// Writes one action index per environment.
+    ///
+    /// `observations` is `[num_envs, observation_size]`, `action_masks` is `[num_envs, num_actions]` with true where an
+    /// action is legal; `episode_starts` and `actions` have length `num_envs`. Every written action is legal.
+    fn act(
+        &mut self,
+        observations: ArrayView2<'_, f32>,
+        action_masks: ArrayView2<'_, bool>,
+        episode_starts: &[bool],
+        actions: &mut [usize],
+    );
+}

@@ -1,0 +1,1 @@
+//! PPO on burn, with the train command.
