@@ -204,6 +204,7 @@ pub(crate) struct CallState {
     /// Retries allowed after the first attempt; faults change it.
     pub retries: u8,
     pub budgeted: bool,
+    pub guarded: bool,
     /// Smoothed ratio of failed attempts.
     pub failure_ewma: f32,
     /// Share of calls that the breaker lets pass, and seconds until it changes its mind.
@@ -297,7 +298,7 @@ impl ClusterState {
             mean_s: zero,
             sd_s: zero,
         };
-        let call = |retries: u8, budgeted: bool| CallState {
+        let call = |retries: u8, budgeted: bool, guarded: bool| CallState {
             waiting: [zero; DELAY_STAGES],
             granted_per_s: zero,
             due_per_s: zero,
@@ -308,6 +309,7 @@ impl ClusterState {
             failure: zero,
             retries,
             budgeted,
+            guarded,
             failure_ewma: 0.0,
             pass: 1.0,
             breaker_wait_s: 0.0,
@@ -368,8 +370,8 @@ impl ClusterState {
             tick: 0,
             decision: 0,
             services,
-            calls: topology.calls.iter().map(|table| call(table.retries, table.budget.is_some())).collect(),
-            entry: call(topology.entry.retries, false),
+            calls: topology.calls.iter().map(|table| call(table.retries, table.budget.is_some(), table.breaker)).collect(),
+            entry: call(topology.entry.retries, false, false),
             nodes: topology
                 .nodes
                 .iter()

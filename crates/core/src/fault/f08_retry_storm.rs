@@ -35,6 +35,8 @@ impl FaultModel for RetryStorm {
             if table.to == service {
                 call.retries = call.retries.max(RETRIES);
                 call.budgeted = false;
+                call.guarded = false;
+                call.pass = 1.0;
                 call.allowed = crate::lanes::f32x4::ONE;
             }
         }

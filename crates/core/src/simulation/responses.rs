@@ -214,7 +214,7 @@ fn settle(table: &CallTable, call: &mut CallState, reply: &Reply, dt: f32) -> f3
             call.granted_per_s = wanted;
         }
     }
-    if table.breaker {
+    if call.guarded {
         breaker(call, failure, dt);
     }
     attempts
