@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for decision in 0..topology.scenario().episode_decisions {
         let transition = environment.step(if decision == at { action } else { 0 });
         let metrics = environment.metrics();
-        if decision % 12 == 0 || transition.terminated {
+        if decision % 6 == 0 || transition.terminated {
             println!(
                 "t {:5} offered {:7.1} bad {:.4} p99 {:7.1} reward {:.4}",
                 environment.time_s(), metrics.offered, metrics.bad / metrics.offered, metrics.p99_ms, transition.reward
