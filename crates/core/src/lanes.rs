@@ -1,6 +1,6 @@
 //! Four-wide arithmetic over zones, and the exponential that the whole simulator uses.
 
-pub use wide::f32x4;
+pub use wide::{f32x4, f32x8};
 use wide::{bytemuck::cast, i32x4};
 
 /// Zones a scenario may have: one lane each.

@@ -1,7 +1,7 @@
 //! Replicas: where they run, how they are impaired, stopped, started and moved between nodes.
 
 use crate::{
-    lanes::{NODE_LANES, ZONE_LANES, f32x4, ratio},
+    lanes::{NODE_LANES, ZONE_LANES, f32x4, f32x8, ratio},
     state::{CHECK_RUNS, CRASH_BACKOFF_S, ClusterState, HEALTHY, IMPAIRED, Impairment, ServiceState},
     topology::{STARTUP_STAGES, Topology},
 };
@@ -10,6 +10,8 @@ use crate::{
 const SPECK: f32 = 1e-3;
 /// Seconds in which a fresh replica warms up (first order), from half its speed.
 const WARM_UP_S: f32 = 20.0;
+/// Seconds between two attempts to place replicas that found no room.
+const SCHEDULE_S: f32 = 5.0;
 /// Share of a service that one scaling step adds or removes, and that a rolling restart takes down at once.
 const STEP_RATIO: f32 = 0.25;
 
@@ -134,7 +136,7 @@ fn impair(topology: &Topology, own: &mut ServiceState, _service: usize, node: us
     add_lane(&mut impaired.in_system, zone, moved);
     add_lane(&mut own.populations[HEALTHY].in_system, zone, -moved);
     if own.impairment.refuse > 0.0 {
-        let total: f32 = own.placement.running.iter().flatten().sum();
+        let total: f32 = own.placement.running().reduce_add();
         forget(own, amount / total.max(amount));
     }
     own.placement.running[HEALTHY][node] -= amount;
@@ -181,7 +183,7 @@ fn stop(
     }
     let table = &topology.services[service];
     let zone = topology.nodes[node].zone;
-    let total: f32 = own.placement.running.iter().flatten().sum();
+    let total: f32 = own.placement.running().reduce_add();
     if kind == HEALTHY || own.impairment.refuse == 0.0 {
         forget(own, amount / total.max(amount));
     }
@@ -246,7 +248,7 @@ pub(crate) fn fold(topology: &Topology, own: &mut ServiceState) {
 
 /// Begins a rolling restart.
 pub(crate) fn restart(topology: &Topology, own: &mut ServiceState, service: usize) {
-    let running: f32 = own.placement.running.iter().flatten().sum();
+    let running: f32 = own.placement.running().reduce_add();
     if !own.has_impaired {
         retire_generation(topology, own, service);
     }
@@ -396,6 +398,7 @@ pub(crate) fn undrain(topology: &Topology, state: &mut ClusterState, node: usize
 /// Start-up, rolling restarts and crashes of every service that has something under way.
 pub(crate) fn advance(topology: &Topology, state: &mut ClusterState) {
     let dt = topology.tick_s;
+    let schedule_ticks = ((SCHEDULE_S / dt) as u64).max(1);
     for service in 0..topology.services.len() {
         if !state.services[service].moving {
             continue;
@@ -412,13 +415,18 @@ pub(crate) fn advance(topology: &Topology, state: &mut ClusterState) {
                 }
             }
         }
-        if own.placement.starting.iter().flatten().any(|&starting| starting > 0.0) {
-            for (node, host) in state.nodes.iter().enumerate().filter(|(_, host)| host.up) {
-                start_up(topology, own, table.startup_stay, node, host.steal > 0.0);
+        let up: [f32; NODE_LANES] =
+            std::array::from_fn(|node| if state.nodes.get(node).is_some_and(|host| host.up) { 1.0 } else { 0.0 });
+        let arrived = start_up(own, table.startup_stay, up);
+        if arrived.simd_gt(f32x8::ZERO).any() {
+            for (node, &arriving) in arrived.to_array()[..state.nodes.len()].iter().enumerate() {
+                if arriving > 0.0 {
+                    join(own, topology.nodes[node].zone, node, arriving, state.nodes[node].steal > 0.0);
+                }
             }
             fold(topology, own);
         }
-        if state.services[service].placement.unplaced > 0.0 {
+        if own.placement.unplaced > 0.0 && state.tick.is_multiple_of(schedule_ticks) {
             place(topology, state, service);
         }
         let own = &mut state.services[service];
@@ -431,19 +439,23 @@ pub(crate) fn advance(topology: &Topology, state: &mut ClusterState) {
     }
 }
 
-fn start_up(topology: &Topology, own: &mut ServiceState, stay: f32, node: usize, slow_node: bool) {
-    let mut arriving = 0.0;
-    for stage in 0..STARTUP_STAGES {
-        let before = own.placement.starting[stage][node];
+/// Moves starting replicas through their stages on the nodes that are up; returns those that now run, by node.
+fn start_up(own: &mut ServiceState, stay: f32, up: [f32; NODE_LANES]) -> f32x8 {
+    let leave = f32x8::splat(1.0 - stay) * f32x8::from(up);
+    let speck = f32x8::splat(SPECK) * f32x8::from(up);
+    let mut arriving = f32x8::ZERO;
+    for stage in &mut own.placement.starting {
+        let before = f32x8::from(*stage);
         let total = before + arriving;
-        let kept = if total < SPECK { 0.0 } else { before * stay + if stage > 0 { arriving } else { 0.0 } };
-        arriving = total - kept;
-        own.placement.starting[stage][node] = kept;
+        let left = total.simd_lt(speck).bitselect(total, before * leave);
+        *stage = (total - left).to_array();
+        arriving = left;
     }
-    if arriving <= 0.0 {
-        return;
-    }
-    let zone = topology.nodes[node].zone;
+    arriving
+}
+
+/// Adds replicas that finished starting on a node: to the impaired ones where the node itself is the trouble.
+fn join(own: &mut ServiceState, zone: usize, node: usize, arriving: f32, slow_node: bool) {
     let kind = if slow_node { IMPAIRED } else { HEALTHY };
     let population = &mut own.populations[kind];
     let ready = lane(population.ready, zone);
@@ -469,7 +481,7 @@ fn roll_restart(topology: &Topology, own: &mut ServiceState, service: usize) {
     if own.restart_left <= 0.0 {
         return;
     }
-    let under_way: f32 = own.placement.starting.iter().flatten().sum();
+    let under_way = own.placement.not_running() - own.placement.unplaced;
     let at_once = (own.placement.desired() * STEP_RATIO).max(1.0);
     let mut left = own.restart_left.min((at_once - under_way).max(0.0));
     for kind in [IMPAIRED, HEALTHY] {
@@ -486,7 +498,7 @@ fn roll_restart(topology: &Topology, own: &mut ServiceState, service: usize) {
         left -= running * share;
         own.restart_left -= running * share;
     }
-    let running: f32 = own.placement.running.iter().flatten().sum();
+    let running: f32 = own.placement.running().reduce_add();
     if own.restart_left < SPECK || running <= 0.0 {
         own.restart_left = 0.0;
     }

@@ -135,7 +135,7 @@ pub(crate) fn write_observation(topology: &Topology, state: &ClusterState, out: 
     {
         let seen = &own.telemetry;
         let starting = if own.moving { own.placement.not_running() } else { 0.0 };
-        let running: f32 = own.placement.running.iter().flatten().sum();
+        let running: f32 = own.placement.running().reduce_add();
         starting_all += starting;
         replicas_all += table.replicas;
         block.copy_from_slice(&[
