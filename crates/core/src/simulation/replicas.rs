@@ -2,7 +2,7 @@
 
 use crate::{
     lanes::{NODE_LANES, ZONE_LANES, f32x4, f32x8, ratio},
-    state::{CHECK_RUNS, CRASH_BACKOFF_S, ClusterState, HEALTHY, IMPAIRED, Impairment, ServiceState},
+    state::{CRASH_BACKOFF_S, ClusterState, HEALTHY, IMPAIRED, Impairment, ServiceState},
     topology::{STARTUP_STAGES, Topology},
 };
 
@@ -106,7 +106,7 @@ pub(crate) fn release(topology: &Topology, state: &mut ClusterState, service: us
                 own.placement.starting[0][node] += amount;
             }
         }
-        fold_zone(topology, own, zone);
+        fold(topology, own);
     }
     own.impairment = Impairment::NONE;
     own.moving = true;
@@ -128,9 +128,6 @@ fn impair(topology: &Topology, own: &mut ServiceState, _service: usize, node: us
     let leaked = lane(own.populations[HEALTHY].leaked, zone);
     let before = lane(own.populations[IMPAIRED].ready, zone);
     let impaired = &mut own.populations[IMPAIRED];
-    if before <= SPECK {
-        reset_checks(impaired, zone);
-    }
     let mixed = (lane(impaired.leaked, zone) * before + leaked * amount) / (before + amount);
     set_lane(&mut impaired.leaked, zone, mixed);
     add_lane(&mut impaired.in_system, zone, moved);
@@ -141,7 +138,7 @@ fn impair(topology: &Topology, own: &mut ServiceState, _service: usize, node: us
     }
     own.placement.running[HEALTHY][node] -= amount;
     own.placement.running[IMPAIRED][node] += amount;
-    fold_zone(topology, own, zone);
+    fold(topology, own);
 }
 
 /// Turns every healthy replica into an impaired one without an impairment: the old generation of a rolling restart.
@@ -149,13 +146,6 @@ fn retire_generation(topology: &Topology, own: &mut ServiceState, service: usize
     for node in 0..topology.nodes.len() {
         let amount = own.placement.running[HEALTHY][node];
         impair(topology, own, service, node, amount);
-    }
-}
-
-fn reset_checks(population: &mut crate::state::Population, zone: usize) {
-    set_lane(&mut population.ejected, zone, 0.0);
-    for (run, share) in population.check_runs.iter_mut().enumerate() {
-        set_lane(share, zone, if run == 0 { 1.0 } else { 0.0 });
     }
 }
 
@@ -200,7 +190,7 @@ fn stop(
     add_lane(&mut population.in_system, zone, -(held * lost_ratio + finished));
     add_lane(&mut population.lost, zone, held * lost_ratio);
     own.placement.running[kind][node] -= amount;
-    fold_zone(topology, own, zone);
+    fold(topology, own);
 }
 
 /// A cache's keys are spread over its replicas: those that stop take their share along.
@@ -214,36 +204,28 @@ fn held_for_s(population: &crate::state::Population, zone: usize) -> f32 {
     if served > 1e-6 { held / served } else if held > 0.5 { f32::MAX } else { 0.0 }
 }
 
-/// Sums a zone's replicas over its nodes into the lanes that the queues use.
-fn fold_zone(topology: &Topology, own: &mut ServiceState, zone: usize) {
-    let mut ready = [0.0; 2];
-    for (node, _) in topology.nodes.iter().enumerate().filter(|(_, table)| table.zone == zone) {
-        for (sum, running) in ready.iter_mut().zip(&mut own.placement.running) {
-            if running[node] < SPECK * 0.1 {
-                running[node] = 0.0;
+/// Sums replicas over each zone's nodes into the lanes that the queues use, and empties lanes that have none left.
+pub(crate) fn fold(topology: &Topology, own: &mut ServiceState) {
+    for (population, running) in own.populations.iter_mut().zip(&mut own.placement.running) {
+        let mut ready = f32x4::ZERO;
+        for (running, node) in running.iter_mut().zip(&topology.nodes) {
+            if *running < SPECK * 0.1 {
+                *running = 0.0;
             }
-            *sum += running[node];
+            ready += one_hot(node.zone) * f32x4::splat(*running);
         }
-    }
-    for (population, ready) in own.populations.iter_mut().zip(ready) {
-        let before = lane(population.ready, zone);
-        set_lane(&mut population.ready, zone, ready);
-        if ready == 0.0 && before > 0.0 {
-            let left = lane(population.in_system, zone);
-            add_lane(&mut population.lost, zone, left);
-            set_lane(&mut population.in_system, zone, 0.0);
-            set_lane(&mut population.leaked, zone, 0.0);
-            reset_checks(population, zone);
+        let emptied = ready.simd_le(f32x4::ZERO);
+        population.ready = ready;
+        population.lost += emptied.bitselect(population.in_system, f32x4::ZERO);
+        population.in_system = emptied.bitselect(f32x4::ZERO, population.in_system);
+        population.leaked = emptied.bitselect(f32x4::ZERO, population.leaked);
+        population.ejected = emptied.bitselect(f32x4::ZERO, population.ejected);
+        for (run, share) in population.check_runs.iter_mut().enumerate() {
+            let fresh = if run == 0 { f32x4::ONE } else { f32x4::ZERO };
+            *share = emptied.bitselect(fresh, *share);
         }
     }
     own.has_impaired = own.populations[IMPAIRED].ready.simd_gt(f32x4::ZERO).any();
-}
-
-/// Folds every zone.
-pub(crate) fn fold(topology: &Topology, own: &mut ServiceState) {
-    for zone in 0..topology.num_zones() {
-        fold_zone(topology, own, zone);
-    }
 }
 
 /// Begins a rolling restart.
@@ -457,24 +439,23 @@ fn start_up(own: &mut ServiceState, stay: f32, up: [f32; NODE_LANES]) -> f32x8 {
 /// Adds replicas that finished starting on a node: to the impaired ones where the node itself is the trouble.
 fn join(own: &mut ServiceState, zone: usize, node: usize, arriving: f32, slow_node: bool) {
     let kind = if slow_node { IMPAIRED } else { HEALTHY };
+    let here = one_hot(zone);
+    let arriving = f32x4::splat(arriving);
     let population = &mut own.populations[kind];
-    let ready = lane(population.ready, zone);
     // Fresh replicas have leaked nothing and failed no check: the population's means are diluted.
-    let old_share = ready / (ready + arriving);
-    let mean = lane(population.leaked, zone) * old_share;
-    set_lane(&mut population.leaked, zone, mean);
-    let ejected = lane(population.ejected, zone);
-    set_lane(&mut population.ejected, zone, ejected * old_share);
-    for run in 0..CHECK_RUNS {
-        let fresh = if run == 0 { 1.0 - old_share } else { 0.0 };
-        let share = lane(population.check_runs[run], zone) * old_share + fresh;
-        set_lane(&mut population.check_runs[run], zone, share);
+    let fresh = here * (arriving / (population.ready + arriving));
+    let old = f32x4::ONE - fresh;
+    population.leaked *= old;
+    population.ejected *= old;
+    for share in &mut population.check_runs {
+        *share *= old;
     }
-    own.placement.running[kind][node] += arriving;
+    population.check_runs[0] += fresh;
+    population.ready += here * arriving;
+    own.placement.running[kind][node] += arriving.to_array()[0];
     if kind == HEALTHY {
-        add_lane(&mut own.cold, zone, arriving);
+        own.cold += here * arriving;
     }
-    add_lane(&mut own.populations[kind].ready, zone, arriving);
 }
 
 fn roll_restart(topology: &Topology, own: &mut ServiceState, service: usize) {
@@ -528,12 +509,21 @@ pub(crate) fn lane(lanes: f32x4, zone: usize) -> f32 {
 }
 
 pub(crate) fn set_lane(lanes: &mut f32x4, zone: usize, value: f32) {
-    let mut array = lanes.to_array();
-    array[zone % ZONE_LANES] = value;
-    *lanes = f32x4::from(array);
+    let here = one_hot(zone).simd_gt(f32x4::ZERO);
+    *lanes = here.bitselect(f32x4::splat(value), *lanes);
 }
 
 fn add_lane(lanes: &mut f32x4, zone: usize, change: f32) {
-    let value = (lane(*lanes, zone) + change).max(0.0);
-    set_lane(lanes, zone, value);
+    *lanes = (*lanes + one_hot(zone) * f32x4::splat(change)).fast_max(f32x4::ZERO);
+}
+
+/// 1 in a zone's lane and 0 elsewhere.
+fn one_hot(zone: usize) -> f32x4 {
+    const ROWS: [f32x4; ZONE_LANES] = [
+        f32x4::new([1.0, 0.0, 0.0, 0.0]),
+        f32x4::new([0.0, 1.0, 0.0, 0.0]),
+        f32x4::new([0.0, 0.0, 1.0, 0.0]),
+        f32x4::new([0.0, 0.0, 0.0, 1.0]),
+    ];
+    ROWS[zone % ZONE_LANES]
 }
