@@ -383,7 +383,11 @@ impl ClusterState {
             tick: 0,
             decision: 0,
             services,
-            calls: topology.calls.iter().map(|table| call(table.retries, table.budget.is_some(), table.breaker)).collect(),
+            calls: topology
+                .calls
+                .iter()
+                .map(|table| call(table.retries, table.budget.is_some(), table.breaker))
+                .collect(),
             entry: call(topology.entry.retries, false, false),
             nodes: topology
                 .nodes

@@ -39,7 +39,14 @@ pub(crate) fn step_size(desired: f32) -> f32 {
 }
 
 /// Impairs a share of a service's healthy replicas, at least one, spread over its nodes.
-pub(crate) fn impair_some(topology: &Topology, state: &mut ClusterState, service: usize, share: f32, how: Impairment, slot: u8) {
+pub(crate) fn impair_some(
+    topology: &Topology,
+    state: &mut ClusterState,
+    service: usize,
+    share: f32,
+    how: Impairment,
+    slot: u8,
+) {
     let healthy: f32 = state.services[service].placement.running[HEALTHY].iter().sum();
     let count = (healthy * share).round().max(1.0).min(healthy);
     add_source(&mut state.services[service], how, slot);
@@ -159,15 +166,7 @@ fn mix_leak(own: &mut ServiceState, zone: usize, joining: f32) {
 }
 
 /// Takes running replicas off a node; what they hold is finished, shared by the others, or lost.
-fn stop(
-    topology: &Topology,
-    own: &mut ServiceState,
-    service: usize,
-    node: usize,
-    kind: usize,
-    amount: f32,
-    how: Stop,
-) {
+fn stop(topology: &Topology, own: &mut ServiceState, service: usize, node: usize, kind: usize, amount: f32, how: Stop) {
     if amount <= 0.0 {
         return;
     }
@@ -201,7 +200,13 @@ fn forget(own: &mut ServiceState, share: f32) {
 fn held_for_s(population: &crate::state::Population, zone: usize) -> f32 {
     let served = lane(population.served_per_s, zone);
     let held = lane(population.in_system, zone);
-    if served > 1e-6 { held / served } else if held > 0.5 { f32::MAX } else { 0.0 }
+    if served > 1e-6 {
+        held / served
+    } else if held > 0.5 {
+        f32::MAX
+    } else {
+        0.0
+    }
 }
 
 /// Sums replicas over each zone's nodes into the lanes that the queues use, and empties lanes that have none left.

@@ -73,8 +73,9 @@ fn scrape(
         used += (memory(table, population.leaked, population) * population.ready).reduce_add();
     }
     let ready = (healthy.ready + impaired.ready).reduce_add();
-    let in_rotation =
-        (healthy.ready * (f32x4::ONE - healthy.ejected) + impaired.ready * (f32x4::ONE - impaired.ejected)).reduce_add();
+    let in_rotation = (healthy.ready * (f32x4::ONE - healthy.ejected)
+        + impaired.ready * (f32x4::ONE - impaired.ejected))
+        .reduce_add();
     let queue = held / (held + (ready * table.concurrency).max(1.0));
     let limit = (ready * table.broker_depth).max(1.0);
     let queue = queue.max(own.depth.reduce_add() / limit);
