@@ -12,5 +12,5 @@ pub use no_op::NoOp;
 pub use oracle::{Oracle, PrivilegedPolicy};
 pub use policy::Policy;
 pub use random::RandomPolicy;
-pub use registry::{BASELINE_NAMES, Baseline, RegistryError, baseline, nearest_name};
+pub use registry::{BASELINE_NAMES, Baseline, RegistryError, baseline, check_baseline_name, nearest_name};
 pub use threshold_rules::{ThresholdRules, ThresholdRulesConfig};

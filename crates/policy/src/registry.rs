@@ -49,13 +49,20 @@ pub fn baseline(name: &str, topology: &Arc<Topology>) -> Result<Baseline, Regist
             Baseline::Observing(Box::new(ThresholdRules::new(ThresholdRulesConfig::default(), topology)?))
         }
         "oracle" => Baseline::Privileged(Box::new(Oracle::new(ThresholdRulesConfig::default(), topology)?)),
-        _ => {
-            return Err(RegistryError::UnknownName {
-                name: name.to_owned(),
-                nearest: nearest_name(name, BASELINE_NAMES),
-            });
-        }
+        _ => return Err(unknown(name)),
     })
+}
+
+/// Checks that a baseline of that name exists, where there is no topology yet.
+///
+/// # Errors
+/// An unknown name; the error lists the allowed ones and the nearest.
+pub fn check_baseline_name(name: &str) -> Result<(), RegistryError> {
+    if BASELINE_NAMES.contains(&name) { Ok(()) } else { Err(unknown(name)) }
+}
+
+fn unknown(name: &str) -> RegistryError {
+    RegistryError::UnknownName { name: name.to_owned(), nearest: nearest_name(name, BASELINE_NAMES) }
 }
 
 /// The candidate that is most like `name`, and none where nothing is alike.
