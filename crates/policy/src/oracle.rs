@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use microcloud_core::{Action, Environment, FaultEvent, FaultTarget, NodeId, ServiceId, Topology, ZoneId};
+use microcloud_core::{Action, Environment, FaultReport, FaultTarget, NodeId, ServiceId, Topology};
 
 use crate::threshold_rules::{RulesAgent, RulesState, ThresholdRulesConfig, ThresholdRulesError};
 
@@ -29,9 +29,6 @@ pub trait PrivilegedPolicy: Send {
 pub struct Oracle {
     agent: RulesAgent,
     state: RulesState,
-    callers: Vec<Vec<u32>>,
-    callees: Vec<Vec<u32>>,
-    node_zones: Vec<u32>,
     seen: usize,
     searched: Option<u32>,
     observation: Vec<f32>,
@@ -45,27 +42,9 @@ impl Oracle {
     /// Rules that do not fit the topology.
     pub fn new(rules: ThresholdRulesConfig, topology: &Arc<Topology>) -> Result<Self, ThresholdRulesError> {
         let agent = RulesAgent::new(rules, topology)?;
-        let scenario = topology.scenario();
-        let index = |names: &[String], name: &str| names.iter().position(|candidate| candidate == name);
-        let services = topology.service_names();
-        let mut callers = vec![Vec::new(); services.len()];
-        let mut callees = vec![Vec::new(); services.len()];
-        for call in &scenario.calls {
-            if let (Some(from), Some(to)) = (index(services, &call.from), index(services, &call.to)) {
-                callers[to].push(from as u32);
-                callees[from].push(to as u32);
-            }
-        }
-        let zone_of = |name: &String| {
-            let node = scenario.nodes.iter().find(|node| node.name == *name);
-            node.and_then(|node| index(topology.zone_names(), &node.zone)).unwrap_or(0) as u32
-        };
         Ok(Self {
             state: agent.start(),
             agent,
-            callers,
-            callees,
-            node_zones: topology.node_names().iter().map(zone_of).collect(),
             seen: 0,
             searched: None,
             observation: vec![0.0; topology.observation_size()],
@@ -74,8 +53,8 @@ impl Oracle {
     }
 
     /// Actions on the faulty targets and their neighbours, nearest first, those of several faults in turn.
-    fn candidates(&self, topology: &Topology, faults: &[FaultEvent]) -> Vec<usize> {
-        let near: Vec<Vec<Action>> = faults.iter().map(|fault| self.near(topology, fault.target)).collect();
+    fn candidates(&self, topology: &Topology, faults: &[FaultReport]) -> Vec<usize> {
+        let near: Vec<Vec<Action>> = faults.iter().map(|fault| near(topology, fault.target)).collect();
         let longest = near.iter().map(Vec::len).max().unwrap_or(0);
         let mut candidates = Vec::new();
         for rank in 0..longest {
@@ -90,42 +69,8 @@ impl Oracle {
         candidates
     }
 
-    fn near(&self, topology: &Topology, target: FaultTarget) -> Vec<Action> {
-        let mut actions = Vec::new();
-        match target {
-            FaultTarget::Service(service) => self.near_service(service, &mut actions),
-            FaultTarget::Node(node) => {
-                let zone = ZoneId(self.node_zones[node.index()]);
-                actions.extend([Action::Drain(node), Action::Return(node), Action::Rebalance(zone), Action::RebalanceAll]);
-                let others = (0..self.node_zones.len() as u32).map(NodeId).filter(|&other| other != node);
-                actions.extend(others.map(Action::Return));
-            }
-            FaultTarget::Zone(zone) => {
-                actions.extend([Action::Rebalance(zone), Action::RebalanceAll]);
-                let inside = (0..self.node_zones.len() as u32).filter(|&node| self.node_zones[node as usize] == zone.0);
-                actions.extend(inside.flat_map(|node| [Action::Drain(NodeId(node)), Action::Return(NodeId(node))]));
-            }
-            FaultTarget::Cluster => {
-                let entry = topology.service_names().iter().position(|name| *name == topology.scenario().workload.entry);
-                self.near_service(ServiceId(entry.unwrap_or(0) as u32), &mut actions);
-                actions.push(Action::RebalanceAll);
-            }
-        }
-        actions
-    }
-
-    fn near_service(&self, service: ServiceId, actions: &mut Vec<Action>) {
-        actions.extend([Action::Restart(service), Action::ScaleUp(service)]);
-        let callers = self.callers[service.index()].iter();
-        let callees = self.callees[service.index()].iter();
-        let neighbours: Vec<ServiceId> = callers.chain(callees).map(|&id| ServiceId(id)).collect();
-        actions.extend(neighbours.iter().map(|&id| Action::ScaleUp(id)));
-        actions.extend(neighbours.iter().map(|&id| Action::Restart(id)));
-        actions.push(Action::ScaleDown(service));
-    }
-
     /// The best of no-op and the candidates by summed reward; ties go to the earlier, no-op first.
-    fn search(&self, environment: &Environment, faults: &[FaultEvent]) -> usize {
+    fn search(&self, environment: &Environment, faults: &[FaultReport]) -> usize {
         let mut best = (0, self.simulate(environment, 0));
         for action in self.candidates(environment.topology(), faults) {
             let value = self.simulate(environment, action);
@@ -157,6 +102,39 @@ impl Oracle {
         }
         total
     }
+}
+
+/// Actions on a faulty target and its neighbours, nearest first.
+fn near(topology: &Topology, target: FaultTarget) -> Vec<Action> {
+    let nodes = || (0..topology.num_nodes() as u32).map(NodeId);
+    match target {
+        FaultTarget::Service(service) => near_service(topology, service),
+        FaultTarget::Node(node) => {
+            let zone = topology.node_zone(node);
+            let own = [Action::Drain(node), Action::Return(node), Action::Rebalance(zone), Action::RebalanceAll];
+            own.into_iter().chain(nodes().filter(|&other| other != node).map(Action::Return)).collect()
+        }
+        FaultTarget::Zone(zone) => {
+            let inside = nodes().filter(|&node| topology.node_zone(node) == zone);
+            let hosts = inside.flat_map(|node| [Action::Drain(node), Action::Return(node)]);
+            [Action::Rebalance(zone), Action::RebalanceAll].into_iter().chain(hosts).collect()
+        }
+        FaultTarget::Cluster => {
+            let entry = topology.service(&topology.scenario().workload.entry);
+            let mut actions = entry.map(|entry| near_service(topology, entry)).unwrap_or_default();
+            actions.push(Action::RebalanceAll);
+            actions
+        }
+    }
+}
+
+fn near_service(topology: &Topology, service: ServiceId) -> Vec<Action> {
+    let neighbours: Vec<ServiceId> = topology.callers(service).chain(topology.callees(service)).collect();
+    let mut actions = vec![Action::Restart(service), Action::ScaleUp(service)];
+    actions.extend(neighbours.iter().map(|&id| Action::ScaleUp(id)));
+    actions.extend(neighbours.iter().map(|&id| Action::Restart(id)));
+    actions.push(Action::ScaleDown(service));
+    actions
 }
 
 impl PrivilegedPolicy for Oracle {

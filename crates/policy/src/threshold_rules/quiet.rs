@@ -30,7 +30,7 @@ impl RulesAgent {
         let above = self.targets.services().filter_map(|service| {
             let index = service.index();
             let since_s = now_s - state.alarmed_s[index].max(state.acted_s[index]).max(0.0);
-            let size = value(self.targets.desired[index], observation);
+            let size = value(self.targets.running[index], observation);
             let busy = value(self.targets.utilisation[index], observation);
             if size < ABOVE_INITIAL
                 || f64::from(busy) >= quiet.scale_down_below

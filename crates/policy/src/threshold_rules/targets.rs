@@ -16,7 +16,7 @@ pub(super) struct Targets {
     /// The zone of each node.
     pub node_zones: Vec<usize>,
     /// Observation columns, one per service, node or zone; a feature that is absent has none.
-    pub desired: Vec<Option<usize>>,
+    pub running: Vec<Option<usize>>,
     pub utilisation: Vec<Option<usize>>,
     pub pressure: Vec<Option<usize>>,
     pub zone_errors: Vec<Option<usize>>,
@@ -24,31 +24,21 @@ pub(super) struct Targets {
 
 impl Targets {
     pub fn new(topology: &Arc<Topology>) -> Self {
-        let scenario = topology.scenario();
         let services = topology.service_names();
-        let index = |name: &str| services.iter().position(|service| service == name);
-        let mut callees = vec![Vec::new(); services.len()];
-        for call in &scenario.calls {
-            if let (Some(from), Some(to)) = (index(&call.from), index(&call.to)) {
-                callees[from].push(to);
-            }
-        }
+        let ids = || (0..services.len() as u32).map(ServiceId);
+        let callees: Vec<Vec<usize>> =
+            ids().map(|service| topology.callees(service).map(ServiceId::index).collect()).collect();
         let columns = |kind: &str, names: &[String], feature: &str| -> Vec<Option<usize>> {
             names.iter().map(|name| topology.observation_index(&format!("{kind}.{name}.{feature}"))).collect()
-        };
-        let zones = topology.zone_names();
-        let zone_of = |node: &String| {
-            let node = scenario.nodes.iter().find(|candidate| candidate.name == *node);
-            node.and_then(|node| zones.iter().position(|zone| *zone == node.zone)).unwrap_or(0)
         };
         Self {
             depths: depths(&callees),
             callees,
-            node_zones: topology.node_names().iter().map(zone_of).collect(),
-            desired: columns("service", services, "desired"),
+            node_zones: (0..topology.num_nodes() as u32).map(|node| topology.node_zone(NodeId(node)).index()).collect(),
+            running: columns("service", services, "running"),
             utilisation: columns("service", services, "utilisation_30s"),
             pressure: columns("node", topology.node_names(), "cpu_pressure"),
-            zone_errors: columns("zone", zones, "error_ratio"),
+            zone_errors: columns("zone", topology.zone_names(), "error_ratio"),
             topology: Arc::clone(topology),
         }
     }

@@ -122,7 +122,7 @@ fn a_hot_node_is_drained_and_returns_after_quiet_time() -> Outcome {
 fn a_calm_service_above_its_initial_size_shrinks() -> Outcome {
     let topology = spine()?;
     let name = &topology.service_names()[0];
-    let seen = observation(&topology, &[(format!("service.{name}.desired"), 1.5)])?;
+    let seen = observation(&topology, &[(format!("service.{name}.running"), 1.5)])?;
     let mut config = plain();
     config.quiet.scale_down_after_s = Some(10.0);
     let agent = RulesAgent::new(config, &topology)?;
