@@ -33,7 +33,10 @@ impl Destination {
         let Self::File(path) = self else { return Ok(()) };
         let name = path.file_name().filter(|_| !path.is_dir());
         let Some(name) = name else {
-            return Err(Failure::disk(format!("{}: cannot write: it is a folder; allowed: a file's path", path.display())));
+            return Err(Failure::disk(format!(
+                "{}: cannot write: it is a folder; allowed: a file's path",
+                path.display()
+            )));
         };
         let probe = path.with_file_name(format!(".{}.{}.probe", name.to_string_lossy(), std::process::id()));
         std::fs::File::create(&probe)

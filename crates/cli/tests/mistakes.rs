@@ -130,7 +130,8 @@ fn mistakes_in_arguments_name_the_argument_and_what_is_allowed() -> Outcome {
 
 #[test]
 fn a_reader_that_goes_away_is_no_failure() -> Outcome {
-    let mut child = Command::new(SCENARIO).args(["show", "spine12"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let mut child =
+        Command::new(SCENARIO).args(["show", "spine12"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     drop(child.stdout.take());
     let mut stderr = String::new();
     child.stderr.take().ok_or("no standard error")?.read_to_string(&mut stderr)?;

@@ -155,11 +155,21 @@ fn coordinates() -> Vec<Coordinate> {
         coordinate("scale_down_below", &[0.2, 0.3, 0.4, 0.5, 0.6], |c, v| c.quiet.scale_down_below = v),
         coordinate("symptoms", &symptoms(), |c, v| c.choice.symptoms = v.iter().map(|&name| name.to_owned()).collect()),
     ];
-    for metric in ["service.error_ratio", "service.utilisation", "service.memory", "service.p99_latency_ms", "node.cpu_pressure", "zone.error_ratio"]
-    {
+    for metric in [
+        "service.error_ratio",
+        "service.utilisation",
+        "service.memory",
+        "service.p99_latency_ms",
+        "node.cpu_pressure",
+        "zone.error_ratio",
+    ] {
         let window = |seconds: u32| {
             Box::new(move |config: &mut ThresholdRulesConfig| {
-                config.rules.iter_mut().filter(|rule| rule.metric_name == metric).for_each(|rule| rule.window_seconds = seconds);
+                config
+                    .rules
+                    .iter_mut()
+                    .filter(|rule| rule.metric_name == metric)
+                    .for_each(|rule| rule.window_seconds = seconds);
             }) as Change
         };
         let options = [5, 10, 15, 20, 30, 60].map(window).into_iter().collect();

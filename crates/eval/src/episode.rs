@@ -66,8 +66,8 @@ impl Sample {
     }
 
     fn within_objectives(&self, slo_p99_ms: f64) -> bool {
-        // A decision without answers has no latency, and NaN is never greater.
-        self.bad_ratio() < BAD_RATIO && !(self.p99_ms > slo_p99_ms)
+        // A decision without answers has no latency to be beyond the objective.
+        self.bad_ratio() < BAD_RATIO && (self.p99_ms.is_nan() || self.p99_ms <= slo_p99_ms)
     }
 }
 

@@ -69,11 +69,7 @@ pub fn mean_return(topology: &Arc<Topology>, contender: &Contender, levels: &[Le
 }
 
 fn policy_error(contender: &Contender, topology: &Topology, source: crate::PolicyError) -> EvaluationError {
-    EvaluationError::Policy {
-        policy: contender.name().to_owned(),
-        scenario: topology.scenario().name.clone(),
-        source,
-    }
+    EvaluationError::Policy { policy: contender.name().to_owned(), scenario: topology.scenario().name.clone(), source }
 }
 
 /// Who chooses the actions of a batch.

@@ -72,7 +72,13 @@ impl EpisodeRecord {
     }
 
     /// Appends a decision: what was sent, and what came of it by the decision's end.
-    pub fn decision(&mut self, environment: &Environment, transition: &Transition, action: usize, incidents: &[Incident]) {
+    pub fn decision(
+        &mut self,
+        environment: &Environment,
+        transition: &Transition,
+        action: usize,
+        incidents: &[Incident],
+    ) {
         let (terms, metrics) = (&transition.terms, environment.metrics());
         self.push(&json!({
             "kind": "decision", "decision": environment.decision(), "time_s": number(environment.time_s()),

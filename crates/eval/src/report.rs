@@ -118,14 +118,20 @@ impl Scale {
         }
         let ratio = |value: f64, no_op: f64, oracle: f64| (value - no_op) / (oracle - no_op);
         let value = ratio(mean(returns)?, mean(&self.no_op)?, mean(&self.oracle)?);
-        let ci95 = self.bootstrap.ci95(|draw| {
-            Some(ratio(draw.mean(returns)?, draw.mean(&self.no_op)?, draw.mean(&self.oracle)?))
-        })?;
+        let ci95 = self
+            .bootstrap
+            .ci95(|draw| Some(ratio(draw.mean(returns)?, draw.mean(&self.no_op)?, draw.mean(&self.oracle)?)))?;
         value.is_finite().then_some(Score { value, ci95 })
     }
 
     /// The row of a policy from its outcomes on the scale's levels and on control levels.
-    pub fn row(&self, scenario: &str, policy: &str, played: &[EpisodeOutcome], control: &[EpisodeOutcome]) -> EvaluationRow {
+    pub fn row(
+        &self,
+        scenario: &str,
+        policy: &str,
+        played: &[EpisodeOutcome],
+        control: &[EpisodeOutcome],
+    ) -> EvaluationRow {
         let totals = returns(played);
         EvaluationRow {
             scenario: scenario.to_owned(),
@@ -141,7 +147,9 @@ impl Scale {
             p99_ms: mean_of(played, |outcome| outcome.p99_ms),
             ttd_s: mean_of(played, |outcome| outcome.ttd_s),
             ttr_s: mean_of(played, |outcome| outcome.ttr_s),
-            recovered_ratio: mean_of(played, |outcome| outcome.recovered.map(|recovered| f64::from(u8::from(recovered)))),
+            recovered_ratio: mean_of(played, |outcome| {
+                outcome.recovered.map(|recovered| f64::from(u8::from(recovered)))
+            }),
             bad_minutes: mean_of(played, |outcome| Some(outcome.bad_minutes)),
             actions: mean_of(played, |outcome| Some(outcome.actions)),
             cost: mean_of(played, |outcome| outcome.cost),

@@ -5,8 +5,19 @@ use std::fmt;
 use crate::{EvaluationReport, EvaluationRow};
 
 const HEADINGS: [&str; 13] = [
-    "scenario", "policy", "return [95 %]", "worst 10 %", "score [95 %]", "availability", "p99 ms", "TTD s", "TTR s",
-    "recovered", "bad min", "actions", "cost",
+    "scenario",
+    "policy",
+    "return [95 %]",
+    "worst 10 %",
+    "score [95 %]",
+    "availability",
+    "p99 ms",
+    "TTD s",
+    "TTR s",
+    "recovered",
+    "bad min",
+    "actions",
+    "cost",
 ];
 const CONTROL_HEADINGS: [&str; 2] = ["control return", "control actions"];
 
@@ -14,9 +25,8 @@ impl fmt::Display for EvaluationReport {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut lines = vec![HEADINGS.iter().chain(&CONTROL_HEADINGS).map(|&heading| heading.to_owned()).collect()];
         lines.extend(self.rows.iter().map(cells));
-        let width = |column: usize| {
-            lines.iter().map(|line: &Vec<String>| line[column].chars().count()).max().unwrap_or(0)
-        };
+        let width =
+            |column: usize| lines.iter().map(|line: &Vec<String>| line[column].chars().count()).max().unwrap_or(0);
         let widths: Vec<usize> = (0..lines[0].len()).map(width).collect();
         let episodes = self.rows.first().map_or((0, 0), |row| (row.episodes, row.control.episodes));
         writeln!(formatter, "split {}: {} levels with faults, {} without", self.split, episodes.0, episodes.1)?;

@@ -136,7 +136,9 @@ impl Stepper {
                 final_observations: &mut self.final_observations,
             },
         );
-        for ((start, &terminated), &truncated) in self.episode_starts.iter_mut().zip(&self.terminated).zip(&self.truncated) {
+        for ((start, &terminated), &truncated) in
+            self.episode_starts.iter_mut().zip(&self.terminated).zip(&self.truncated)
+        {
             *start = terminated || truncated;
         }
     }

@@ -10,7 +10,9 @@ use std::{
 };
 
 use microcloud_core::{Scenario, Split, Topology};
-use microcloud_eval::{Contender, EvaluationConfig, EvaluationError, EvaluationReport, Progress, Recorder, evaluate, play};
+use microcloud_eval::{
+    Contender, EvaluationConfig, EvaluationError, EvaluationReport, Progress, Recorder, evaluate, play,
+};
 use serde_json::Value;
 
 type Outcome = Result<(), Box<dyn Error>>;
@@ -89,8 +91,20 @@ fn the_file_has_the_agreed_keys_and_reads_back() -> Outcome {
     let row = value["rows"][0].as_object().ok_or("no row")?;
     let keys: Vec<&str> = row.keys().map(String::as_str).collect();
     let mut expected = [
-        "scenario", "policy", "episodes", "return", "score", "availability", "p99_ms", "ttd_s", "ttr_s",
-        "recovered_ratio", "bad_minutes", "actions", "cost", "control",
+        "scenario",
+        "policy",
+        "episodes",
+        "return",
+        "score",
+        "availability",
+        "p99_ms",
+        "ttd_s",
+        "ttr_s",
+        "recovered_ratio",
+        "bad_minutes",
+        "actions",
+        "cost",
+        "control",
     ];
     expected.sort_unstable();
     assert_eq!(keys, expected);

@@ -99,11 +99,11 @@ mod tests {
         let masks = Array2::from_elem((rows, 30), true);
         let mut together = vec![0; rows];
         RandomPolicy::new(1).act(observations.view(), masks.view(), &vec![true; rows], &mut together);
-        for row in 0..rows {
+        for (row, &expected) in together.iter().enumerate() {
             let mut alone = [0];
             let (seen, legal) = (observations.select(Axis(0), &[row]), masks.select(Axis(0), &[row]));
             RandomPolicy::new(1).act(seen.view(), legal.view(), &[true], &mut alone);
-            assert_eq!(alone[0], together[row]);
+            assert_eq!(alone[0], expected);
         }
     }
 

@@ -68,7 +68,8 @@ fn table(rows: &[Throughput]) -> String {
             row.scenario, row.groups, row.edges, row.observation_size, row.ticks_per_step
         );
     }
-    let _ = writeln!(text, "{:>8}  {:>7}  {:>12}  {:>12}  {:>9}", "num_envs", "threads", "ticks/s", "steps/s", "us/tick");
+    let _ =
+        writeln!(text, "{:>8}  {:>7}  {:>12}  {:>12}  {:>9}", "num_envs", "threads", "ticks/s", "steps/s", "us/tick");
     for row in rows {
         let _ = writeln!(
             text,

@@ -11,7 +11,10 @@ use microcloud_eval::{Contender, EvaluationConfig, Recorder, evaluate};
 ///
 /// The score is 0 for no-op and 1 for oracle, which are always run; every policy plays the same levels.
 #[derive(Parser)]
-#[command(version, after_help = "Example:\n  evaluate no-op threshold-rules --scenario spine12 --episodes 20 --control-episodes 5")]
+#[command(
+    version,
+    after_help = "Example:\n  evaluate no-op threshold-rules --scenario spine12 --episodes 20 --control-episodes 5"
+)]
 struct Arguments {
     /// Baselines (no-op, random, threshold-rules, oracle), folders under policies/, checkpoint folders or run folders
     #[arg(required = true, value_name = "POLICY")]
@@ -53,7 +56,8 @@ fn run() -> Result<(), Failure> {
     }
     let json = arguments.json.as_deref().map(Destination::from);
     let topologies = load_scenarios(&arguments.scenario)?;
-    let contenders = arguments.policies.iter().map(|policy| contender(policy)).collect::<Result<Vec<Contender>, _>>()?;
+    let contenders =
+        arguments.policies.iter().map(|policy| contender(policy)).collect::<Result<Vec<Contender>, _>>()?;
     if let Some(json) = &json {
         json.check()?;
     }

@@ -75,8 +75,7 @@ impl Detector {
             let (kind, metric) = rule.metric_name.split_once('.').unwrap_or(("", ""));
             let in_ms = metric == "p99_latency_ms";
             let feature = if in_ms { "p99_latency" } else { metric };
-            let threshold =
-                if in_ms { f64::from(latency_feature(rule.threshold as f32)) } else { rule.threshold };
+            let threshold = if in_ms { f64::from(latency_feature(rule.threshold as f32)) } else { rule.threshold };
             let before = checks.len();
             for target in IncidentTarget::of_kind(kind, topology) {
                 let Some(column) = topology.observation_index(&target.feature(topology, feature)) else { continue };
@@ -162,7 +161,8 @@ impl Detector {
 
     /// The open incidents and those that the last observation resolved, with their texts.
     pub fn incidents(&self, state: &DetectorState) -> Vec<Incident> {
-        let open = state.open_since.iter().enumerate().filter_map(|(index, since)| since.map(|since| (index, since, false)));
+        let open =
+            state.open_since.iter().enumerate().filter_map(|(index, since)| since.map(|since| (index, since, false)));
         let resolved = state.resolved.iter().map(|&(index, since)| (index, since, true));
         open.chain(resolved).map(|(index, since, resolved)| self.incident(state, index, since, resolved)).collect()
     }

@@ -14,7 +14,9 @@ impl RulesAgent {
         let mut alarms: Vec<Alarm> = self
             .detector
             .alarms(&state.detector)
-            .filter(|alarm| self.responses[alarm.rule].is_some() && now_s - alarm.since_s >= self.config.choice.patience_s)
+            .filter(|alarm| {
+                self.responses[alarm.rule].is_some() && now_s - alarm.since_s >= self.config.choice.patience_s
+            })
             .collect();
         while !alarms.is_empty() {
             let culprit = self.culprit(&alarms)?;
@@ -66,7 +68,9 @@ impl RulesAgent {
             IncidentTarget::Service(id) if callees.contains(&id.index()) => Some((alarm, id)),
             _ => None,
         });
-        alarming.max_by(|a, b| self.rank(a.0).cmp(&self.rank(b.0)).then(a.0.excess.total_cmp(&b.0.excess))).map(|(_, id)| id)
+        alarming
+            .max_by(|a, b| self.rank(a.0).cmp(&self.rank(b.0)).then(a.0.excess.total_cmp(&b.0.excess)))
+            .map(|(_, id)| id)
     }
 
     /// The first remedy for the culprit's incidents that is legal and not cooling down.

@@ -22,10 +22,11 @@ impl RulesAgent {
                 return returning;
             }
         }
-        if state.shifted && long(calm_s, quiet.rebalance_after_s) {
-            if let Some(action) = self.targets.legal(Action::RebalanceAll, mask) {
-                return Some(action);
-            }
+        if state.shifted
+            && long(calm_s, quiet.rebalance_after_s)
+            && let Some(action) = self.targets.legal(Action::RebalanceAll, mask)
+        {
+            return Some(action);
         }
         let above = self.targets.services().filter_map(|service| {
             let index = service.index();

@@ -87,7 +87,8 @@ impl Targets {
             zone.is_none_or(|zone| self.node_zones[node] == zone.index())
                 && self.legal(Action::Drain(NodeId(node as u32)), mask).is_some()
         });
-        let hottest = nodes.map(|node| (value(self.pressure[node], observation), node)).max_by(|a, b| a.0.total_cmp(&b.0));
+        let hottest =
+            nodes.map(|node| (value(self.pressure[node], observation), node)).max_by(|a, b| a.0.total_cmp(&b.0));
         hottest.map(|(_, node)| NodeId(node as u32))
     }
 

@@ -144,11 +144,11 @@ fn a_row_does_not_depend_on_the_batch_around_it() -> Outcome {
     let masks = Array2::from_elem((rows, topology.num_actions()), true);
     let mut together = vec![0; rows];
     ThresholdRules::new(plain(), &topology)?.act(seen.view(), masks.view(), &vec![true; rows], &mut together);
-    for row in 0..rows {
+    for (row, &expected) in together.iter().enumerate() {
         let (one, legal) = (seen.select(Axis(0), &[row]), masks.select(Axis(0), &[row]));
         let mut alone = [0];
         ThresholdRules::new(plain(), &topology)?.act(one.view(), legal.view(), &[true], &mut alone);
-        assert_eq!(alone[0], together[row]);
+        assert_eq!(alone[0], expected);
     }
     Ok(())
 }
