@@ -35,7 +35,7 @@ impl Failure {
 
     /// Stopped by the user: exit code 130.
     pub fn interrupted() -> Self {
-        Self { exit_code: 130, message: "interrupted; nothing was written".to_owned() }
+        Self { exit_code: 130, message: "interrupted before the report was complete".to_owned() }
     }
 }
 
