@@ -4,7 +4,8 @@ use std::{
     error::Error,
     fs,
     path::Path,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
+    time::Duration,
 };
 
 use serde_json::Value;
@@ -93,5 +94,20 @@ fn bench_has_a_row_for_every_pair_of_environments_and_threads() -> Outcome {
     for key in ["ticks_per_s", "steps_per_s", "ticks_per_step", "groups", "edges", "observation_size"] {
         assert!(rows.iter().all(|row| row[key].as_f64().is_some_and(|value| value > 0.0)), "{key}");
     }
+    Ok(())
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_evaluation_exits_with_130_and_writes_no_report() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let arguments = "oracle --episodes 100000 --control-episodes 0 --json out.json";
+    let mut command = Command::new(EVALUATE);
+    let mut child =
+        command.args(arguments.split_whitespace()).current_dir(folder.path()).stderr(Stdio::piped()).spawn()?;
+    std::thread::sleep(Duration::from_secs(2));
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status()?;
+    assert_eq!(child.wait()?.code(), Some(130));
+    assert_eq!(fs::read_dir(folder.path())?.count(), 0);
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::{fmt::Write, process::ExitCode};
 
 use clap::Parser;
-use microcloud_cli::{Destination, EpisodeProgress, Failure, finish, load_topology, parse, print};
+use microcloud_cli::{Destination, Failure, ProgressLine, finish, load_topology, parse, print};
 use microcloud_eval::{Progress, Throughput, measure_throughput};
 use serde_json::json;
 
@@ -43,7 +43,7 @@ fn run() -> Result<(), Failure> {
         }
     }
     let topology = load_topology(&arguments.scenario)?;
-    let progress = EpisodeProgress::new(arguments.num_envs.len() * arguments.threads.len())?;
+    let progress = ProgressLine::new(arguments.num_envs.len() * arguments.threads.len(), "measurements")?;
     let mut rows = Vec::new();
     for &threads in &arguments.threads {
         for &num_envs in &arguments.num_envs {
