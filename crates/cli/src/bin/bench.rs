@@ -9,7 +9,7 @@ use serde_json::json;
 
 /// Measures how fast environments step: random legal actions on train levels, with faults, telemetry, masks and autoreset.
 #[derive(Parser)]
-#[command(version, after_help = "Example:\n  bench --num-envs 1,64 --threads 1 --seconds 1 --json")]
+#[command(version, after_help = "Example:\n  cargo run --bin bench -- --num-envs 1,64 --threads 1 --seconds 1 --json")]
 struct Arguments {
     /// Built-in scenario or TOML file
     #[arg(long, value_name = "NAME|FILE.toml", default_value = "spine12")]

@@ -13,7 +13,7 @@ use microcloud_eval::{Contender, EvaluationConfig, Recorder, evaluate};
 #[derive(Parser)]
 #[command(
     version,
-    after_help = "Example:\n  evaluate no-op threshold-rules --scenario spine12 --episodes 20 --control-episodes 5"
+    after_help = "Example:\n  cargo run --bin evaluate -- no-op threshold-rules --scenario spine12 --episodes 20 --control-episodes 5"
 )]
 struct Arguments {
     /// Baselines (no-op, random, threshold-rules, oracle), folders under policies/, checkpoint folders or run folders
