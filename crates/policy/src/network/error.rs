@@ -1,0 +1,65 @@
+//! What can be wrong with a checkpoint that is read.
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// Why a checkpoint could not be used; nothing was loaded.
+#[derive(Debug, Error)]
+pub enum CheckpointError {
+    /// There is no checkpoint at the path.
+    #[error("{}: no checkpoint here: {reason}", path.display())]
+    NotFound {
+        /// What was asked for.
+        path: PathBuf,
+        /// What was looked for and is missing.
+        reason: String,
+    },
+    /// A file exists and cannot be read.
+    #[error("{}: cannot be read: {source}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A file's content is not what was written.
+    #[error("{}: corrupt: {reason}", path.display())]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The policy is sound, and made for another environment.
+    #[error(
+        "{}: made for another environment: its {what} schema is {found} ({found_size} {what}s, scenario {scenario}), this environment's is {expected} ({expected_size} {what}s)",
+        path.display()
+    )]
+    Schema {
+        /// The policy file.
+        path: PathBuf,
+        /// `observation` or `action`.
+        what: &'static str,
+        /// First digits of the file's schema hash.
+        found: String,
+        /// How many of them the file's network has.
+        found_size: usize,
+        /// The scenario that the policy was trained on.
+        scenario: String,
+        /// First digits of the environment's schema hash.
+        expected: String,
+        /// How many of them the environment has.
+        expected_size: usize,
+    },
+}
+
+impl CheckpointError {
+    /// The exit code of a command that fails with this error: 3 for corrupt data, 2 for anything the user asked wrongly.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Corrupt { .. } => 3,
+            Self::NotFound { .. } | Self::Unreadable { .. } | Self::Schema { .. } => 2,
+        }
+    }
+}
