@@ -1,0 +1,57 @@
+//! PPO learns, and learns the same whatever the number of threads.
+
+use microcloud_policy::network::ActorCritic;
+use microcloud_train::{Learner, PpoConfig, play_greedily};
+
+use crate::cart_pole::CartPole;
+
+fn cart_pole_config() -> PpoConfig {
+    PpoConfig {
+        num_envs: 16,
+        num_steps: 32,
+        learning_rate: 1e-3,
+        gamma: 0.98,
+        gae_lambda: 0.9,
+        update_epochs: 10,
+        ent_coef: 0.0,
+        ..PpoConfig::default()
+    }
+}
+
+fn learner(config: PpoConfig, total_timesteps: u64, seed: u64, threads: usize) -> Learner {
+    let task = Box::new(CartPole::new(config.num_envs));
+    Learner::new(config, task, total_timesteps, seed, threads).unwrap()
+}
+
+fn trained(seed: u64, threads: usize) -> ActorCritic {
+    let config = PpoConfig { num_envs: 16, num_steps: 64, update_epochs: 2, ..PpoConfig::default() };
+    let mut learner = learner(config, 5_000, seed, threads);
+    while !learner.finished() {
+        learner.iterate().unwrap();
+    }
+    learner.network().clone()
+}
+
+#[test]
+fn ppo_solves_cart_pole_within_150_000_steps() {
+    for seed in 1..=2 {
+        let mut learner = learner(cart_pole_config(), 150_000, seed, 1);
+        while !learner.finished() {
+            learner.iterate().unwrap();
+        }
+        let returns = play_greedily(&mut CartPole::new(100), learner.network(), 1_000_000);
+        let mean = returns.iter().sum::<f64>() / returns.len() as f64;
+        assert!(learner.step() <= 150_016 && mean >= 475.0, "seed {seed}: {mean} after {} steps", learner.step());
+    }
+}
+
+#[test]
+fn one_and_two_threads_give_identical_weights() {
+    assert_eq!(trained(4, 1), trained(4, 2));
+}
+
+#[test]
+fn the_seed_decides_the_weights() {
+    assert_eq!(trained(4, 1), trained(4, 1));
+    assert_ne!(trained(4, 1), trained(5, 1));
+}
