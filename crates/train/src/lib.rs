@@ -18,7 +18,7 @@ mod rollout;
 mod task;
 
 pub use collector::{Collector, Episode};
-pub use config::PpoConfig;
+pub use config::{ConfigSources, DEFAULT_TOTAL_TIMESTEPS, PpoConfig, TrainConfig};
 pub use error::TrainError;
 pub use evaluation::play_greedily;
 pub use learner::{Iteration, Learner};

@@ -1,4 +1,4 @@
-//! Hyper-parameters.
+//! The hyper-parameters of PPO.
 
 use serde::{Deserialize, Serialize};
 
