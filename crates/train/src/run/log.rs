@@ -1,0 +1,33 @@
+//! `train.log`: what happened when, one line each.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+
+use time::OffsetDateTime;
+use time::macros::format_description;
+
+use super::files::disk;
+use super::folder::RunFolder;
+use crate::error::TrainError;
+
+/// Appends to `train.log`.
+#[derive(Debug)]
+pub struct RunLog {
+    file: File,
+}
+
+impl RunLog {
+    /// Opens the log for appending.
+    pub fn open(folder: &RunFolder) -> Result<Self, TrainError> {
+        let path = folder.join("train.log");
+        let file = OpenOptions::new().create(true).append(true).open(&path).map_err(disk(&path))?;
+        Ok(Self { file })
+    }
+
+    /// Appends one line with the time; a log that cannot be written is no reason to stop.
+    pub fn line(&mut self, text: &str) {
+        let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
+        let now = OffsetDateTime::now_utc().format(&format).unwrap_or_default();
+        let _ = writeln!(self.file, "{now} {text}");
+    }
+}
