@@ -1,1 +1,41 @@
 //! The simulated cluster and its faults as reset/step environments.
+//!
+//! # Life of an episode
+//! 1. A [`Scenario`] is read from TOML and validated once; whatever comes after may assume that it is sound.
+//! 2. A [`Topology`] is built from it: immutable tables, shared by every environment.
+//! 3. An [`Environment`] is reset to a [`Level`], an integer that keys every random choice of the dynamics.
+//! 4. [`Environment::step`] takes an action's index and runs the decision's ticks: actions, faults, replicas, arrivals,
+//!    requests forward through the call graph, responses backward, health checks, telemetry, in this order.
+//! 5. The policy sees what telemetry shows ([`Environment::observe`]) and which actions are legal
+//!    ([`Environment::action_mask`]); the truth is in [`Environment::metrics`] and [`Environment::faults`].
+//! 6. A [`VectorEnvironment`] steps many of them over threads, with the same bits as one by one.
+
+mod action;
+mod environment;
+mod fault;
+mod ids;
+mod lanes;
+mod level;
+pub mod observation;
+pub mod queueing;
+mod reward;
+mod rng;
+mod scenario;
+mod simulation;
+mod state;
+mod topology;
+mod vector;
+
+pub use action::Action;
+pub use environment::{Environment, FaultReport, StepMetrics, Transition};
+pub use fault::{FaultId, FaultTarget};
+pub use ids::{NodeId, ServiceId, ZoneId};
+pub use level::{Level, Split};
+pub use reward::RewardTerms;
+pub use rng::{CounterRng, Stream};
+pub use scenario::{
+    Broker, Cache, Call, CallMode, Fault, Faults, Health, Node, RewardWeights, Scenario, ScenarioError, Service,
+    ServiceClass, Slo, Telemetry, Workload, Zone,
+};
+pub use topology::Topology;
+pub use vector::{StepBuffers, VectorEnvironment, VectorError};

@@ -1,0 +1,202 @@
+//! One cluster as a reset/step environment.
+
+use std::sync::Arc;
+
+use crate::{
+    action::Action,
+    fault::{FaultEvent, FaultId, FaultTarget},
+    level::Level,
+    reward::RewardTerms,
+    simulation::{self, Simulation},
+    state::{Accounts, ClusterState},
+    topology::Topology,
+};
+
+/// Ratio of bad requests from which a decision counts as a total loss of service.
+const TOTAL_LOSS: f64 = 0.99;
+
+/// One cluster, played level by level. A clone is a snapshot: it goes on as the original does.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    simulation: Simulation,
+    settled: Arc<ClusterState>,
+    metrics: StepMetrics,
+}
+
+/// What a decision led to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Transition {
+    /// The sum of `terms`.
+    pub reward: f64,
+    /// What the reward is made of.
+    pub terms: RewardTerms,
+    /// Whether total loss of service ended the episode.
+    pub terminated: bool,
+    /// Whether its time is over.
+    pub truncated: bool,
+}
+
+/// Ground truth about the last decision, independent of the reward's weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct StepMetrics {
+    /// Requests that users offered.
+    pub offered: f64,
+    /// Those refused, shed, dropped, or answered late or wrongly.
+    pub bad: f64,
+    /// 99th percentile of response time at the edge in milliseconds, mean over the decision.
+    pub p99_ms: f64,
+    /// Cores requested over those requested at the start.
+    pub cost_ratio: f64,
+    /// Replicas wanted, over all services.
+    pub replicas: f64,
+    /// 1 where an action other than no-op was sent.
+    pub actions: u32,
+}
+
+/// A fault of a level as its truth is reported.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FaultReport {
+    /// Which fault.
+    pub id: FaultId,
+    /// What it strikes.
+    pub target: FaultTarget,
+    /// Seconds from the episode's start to its onset.
+    pub onset_s: f64,
+    /// Seconds from the episode's start to its end.
+    pub end_s: f64,
+}
+
+impl Environment {
+    /// A cluster that stands at the start of level 0.
+    pub fn new(topology: Arc<Topology>) -> Self {
+        let settled = Arc::new(Simulation::settled(topology.clone()));
+        Self::with_settled(topology, settled)
+    }
+
+    /// The same, from a settled state that other environments of the topology share.
+    pub(crate) fn with_settled(topology: Arc<Topology>, settled: Arc<ClusterState>) -> Self {
+        let mut environment =
+            Self { simulation: Simulation::new(topology), settled, metrics: StepMetrics::default() };
+        environment.reset(Level::draw(crate::level::Split::Train, 0, 0));
+        environment
+    }
+
+    pub(crate) fn settled(&self) -> &Arc<ClusterState> {
+        &self.settled
+    }
+
+    /// Begins an episode of a level.
+    pub fn reset(&mut self, level: Level) {
+        self.simulation.reset(level, &self.settled);
+        self.metrics = StepMetrics::default();
+    }
+
+    /// Plays one decision. An index that is masked or out of range does nothing and costs what an action costs.
+    pub fn step(&mut self, action: usize) -> Transition {
+        let topology = self.simulation.topology.clone();
+        let scenario = topology.scenario();
+        let acted = action != 0;
+        let state = &mut self.simulation.state;
+        if acted && let Some(choice) = topology.action(action) && simulation::is_legal(&topology, state, choice) {
+            simulation::accept(&topology, state, choice);
+        }
+        state.accounts = Accounts { lost_decisions: state.accounts.lost_decisions, ..Accounts::default() };
+        for _ in 0..scenario.decision_ticks {
+            self.simulation.advance();
+        }
+        let state = &mut self.simulation.state;
+        state.decision += 1;
+        let accounts = &mut state.accounts;
+        let ticks = f64::from(accounts.ticks.max(1));
+        let bad = if accounts.offered > 0.0 { (accounts.bad / accounts.offered).clamp(0.0, 1.0) } else { 0.0 };
+        let cost_ratio = accounts.cost / ticks;
+        let excess = (cost_ratio - 1.0).clamp(0.0, 1.0);
+        let mut terms = RewardTerms::new(&scenario.reward, bad, accounts.latency_excess / ticks, excess, acted);
+        accounts.lost_decisions = if bad >= TOTAL_LOSS { accounts.lost_decisions + 1 } else { 0 };
+        let lost_s = accounts.lost_decisions as f32 * topology.decision_s;
+        let left = scenario.episode_decisions.saturating_sub(state.decision);
+        let terminated = lost_s >= scenario.reward.loss_limit_s && left > 0;
+        if terminated {
+            terms.termination = -f64::from(left);
+        }
+        self.metrics = StepMetrics {
+            offered: accounts.offered,
+            bad: accounts.bad,
+            p99_ms: accounts.p99_s / ticks * 1000.0,
+            cost_ratio,
+            replicas: state.services.iter().map(|own| f64::from(own.placement.desired())).sum(),
+            actions: u32::from(acted),
+        };
+        simulation::see_edge(&topology, state);
+        Transition { reward: terms.sum(), terms, terminated, truncated: !terminated && left == 0 }
+    }
+
+    /// Writes the observation: `observation_size` features.
+    pub fn observe(&self, out: &mut [f32]) {
+        simulation::write_observation(&self.simulation.topology, &self.simulation.state, out);
+    }
+
+    /// Writes which of the `num_actions` actions are legal; no-op always is.
+    pub fn action_mask(&self, out: &mut [bool]) {
+        simulation::mask(&self.simulation.topology, &self.simulation.state, out);
+    }
+
+    /// Whether an action is legal now.
+    pub fn is_legal(&self, action: Action) -> bool {
+        simulation::is_legal(&self.simulation.topology, &self.simulation.state, action)
+    }
+
+    /// Ground truth about the last decision.
+    pub fn metrics(&self) -> &StepMetrics {
+        &self.metrics
+    }
+
+    /// Every fault of the level, by onset.
+    pub fn faults(&self) -> Vec<FaultReport> {
+        self.simulation.state.faults.iter().map(|event| self.report(event)).collect()
+    }
+
+    /// The faults that are active now.
+    pub fn active_faults(&self) -> Vec<FaultReport> {
+        let tick = self.simulation.state.tick;
+        self.simulation.state.faults.iter().filter(|event| event.is_active(tick)).map(|event| self.report(event)).collect()
+    }
+
+    fn report(&self, event: &FaultEvent) -> FaultReport {
+        let tick_s = f64::from(self.simulation.topology.scenario().tick_ms) / 1000.0;
+        FaultReport {
+            id: event.id,
+            target: event.target,
+            onset_s: event.onset_tick as f64 * tick_s,
+            end_s: event.end_tick as f64 * tick_s,
+        }
+    }
+
+    /// Seconds since the episode's start.
+    pub fn time_s(&self) -> f64 {
+        self.simulation.state.tick as f64 * f64::from(self.simulation.topology.scenario().tick_ms) / 1000.0
+    }
+
+    /// Decisions since the episode's start.
+    pub fn decision(&self) -> u32 {
+        self.simulation.state.decision
+    }
+
+    /// The level being played.
+    pub fn level(&self) -> Level {
+        self.simulation.state.level
+    }
+
+    /// The cluster's constants.
+    pub fn topology(&self) -> &Arc<Topology> {
+        &self.simulation.topology
+    }
+}
+
+impl PartialEq for Environment {
+    /// Whether both will go on equally: same topology, equal state.
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.simulation.topology, &other.simulation.topology)
+            && self.simulation.state == other.simulation.state
+    }
+}

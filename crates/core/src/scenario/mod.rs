@@ -1,0 +1,462 @@
+//! Scenario files: what a user writes to describe a cluster, its workload and its faults.
+
+mod builtin;
+mod error;
+mod validate;
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+pub use error::ScenarioError;
+pub(crate) use error::nearest;
+
+use crate::fault::FaultId;
+
+/// A cluster, its workload, its faults and its rewards, as read from a TOML file and found to be sound.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// The name under which results are reported.
+    pub name: String,
+    /// What the scenario stands for and where its figures come from.
+    #[serde(default)]
+    pub description: String,
+    /// Length of a tick in milliseconds.
+    pub tick_ms: u32,
+    /// Ticks between two decisions.
+    pub decision_ticks: u32,
+    /// Decisions in an episode.
+    pub episode_decisions: u32,
+    /// Seconds between a decision and its effect.
+    #[serde(default = "defaults::actuation_delay_s")]
+    pub actuation_delay_s: f32,
+    /// What users were promised.
+    #[serde(default)]
+    pub slo: Slo,
+    /// Weights of the reward's terms.
+    #[serde(default)]
+    pub reward: RewardWeights,
+    /// What users ask for.
+    pub workload: Workload,
+    /// What the policy gets to see.
+    #[serde(default)]
+    pub telemetry: Telemetry,
+    /// Failure domains, at most four.
+    pub zones: Vec<Zone>,
+    /// Machines that host replicas, at most eight.
+    pub nodes: Vec<Node>,
+    /// Services, in any order.
+    pub services: Vec<Service>,
+    /// Who calls whom; no cycles.
+    #[serde(default)]
+    pub calls: Vec<Call>,
+    /// What goes wrong.
+    #[serde(default)]
+    pub faults: Faults,
+}
+
+/// Service-level objectives at the edge.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Slo {
+    /// Ratio of good requests over valid ones.
+    pub availability: f32,
+    /// 99th percentile of response time in milliseconds.
+    pub p99_ms: f32,
+}
+
+/// Weights of the reward's terms; the first three sum to at most 1, so that a decision's reward is in [-1, 0] before
+/// action costs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RewardWeights {
+    /// Weight of the ratio of bad requests.
+    pub bad_requests: f32,
+    /// Weight of latency beyond the objective, full at four times the objective.
+    pub latency: f32,
+    /// Weight of cost above the initial provisioning, full at twice the initial cost.
+    pub cost: f32,
+    /// Price of any action but no-op.
+    pub action: f32,
+    /// Seconds of total loss of service after which an episode terminates.
+    pub loss_limit_s: f32,
+}
+
+/// What users ask for: an open-loop stream at one entry service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Workload {
+    /// The service that users call.
+    pub entry: String,
+    /// Mean rate of user requests per second.
+    pub rate_per_s: f32,
+    /// Each level's load is `rate_per_s` times a factor drawn from this range.
+    #[serde(default = "defaults::level_range")]
+    pub level_range: [f32; 2],
+    /// Amplitude of the slow cycle, relative to the mean.
+    #[serde(default)]
+    pub cycle_amplitude: f32,
+    /// Period of the slow cycle in seconds.
+    #[serde(default = "defaults::cycle_period_s")]
+    pub cycle_period_s: f32,
+    /// Standard deviation of one tick's rate beyond Poisson noise, relative to the mean.
+    #[serde(default)]
+    pub noise_cv: f32,
+    /// Milliseconds after which a user gives up: later answers are bad.
+    #[serde(default = "defaults::user_timeout_ms")]
+    pub timeout_ms: f32,
+    /// Times that a user tries again.
+    #[serde(default)]
+    pub retries: u8,
+}
+
+/// The telemetry pipeline.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Telemetry {
+    /// Seconds between two scrapes of a service.
+    pub scrape_s: f32,
+    /// Relative standard deviation of a scraped value.
+    pub noise: f32,
+    /// Probability that a scrape is lost.
+    pub loss: f32,
+    /// The service that scrapes: while it fails, so do scrapes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub collector: Option<String>,
+}
+
+/// A failure domain.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Zone {
+    /// The zone's name.
+    pub name: String,
+    /// Seconds for a shift of its traffic weight to take hold (first order).
+    #[serde(default = "defaults::shift_s")]
+    pub shift_s: f32,
+}
+
+/// A machine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Node {
+    /// The node's name.
+    pub name: String,
+    /// The zone it stands in.
+    pub zone: String,
+    /// Cores that replicas may request.
+    pub cores: f32,
+}
+
+/// What a service is, where its class changes its physics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ServiceClass {
+    /// Keeps nothing between requests.
+    #[default]
+    Stateless,
+    /// Serves hits itself and sends misses on.
+    Cache,
+    /// Accepts messages that consumers pull.
+    Broker,
+    /// Keeps data.
+    Database,
+    /// Somebody else's: cannot be restarted, scaled or drained.
+    External,
+}
+
+/// A service and its replicas.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Service {
+    /// The service's name.
+    pub name: String,
+    /// What kind of service it is.
+    #[serde(default)]
+    pub class: ServiceClass,
+    /// Zones it runs in; all when absent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub zones: Vec<String>,
+    /// Replicas at the start, over all zones.
+    pub replicas: u32,
+    /// Fewest replicas that scaling down leaves; one a zone when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_replicas: Option<u32>,
+    /// Most replicas that scaling up reaches; three times the initial number when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_replicas: Option<u32>,
+    /// Cores that a replica requests.
+    #[serde(default = "defaults::one")]
+    pub cores: f32,
+    /// Requests that a replica works on at once.
+    #[serde(default = "defaults::concurrency")]
+    pub concurrency: f32,
+    /// Mean of its own work per request in milliseconds, calls to others not counted.
+    pub service_time_ms: f32,
+    /// Requests that a replica may have open at once, waiting for others included.
+    #[serde(default = "defaults::pool")]
+    pub pool: f32,
+    /// Requests that a replica holds before it refuses.
+    #[serde(default = "defaults::queue_limit")]
+    pub queue_limit: f32,
+    /// Ratio of requests that fail by themselves.
+    #[serde(default)]
+    pub error_ratio: f32,
+    /// Ratio of its memory that a replica uses when idle.
+    #[serde(default = "defaults::memory")]
+    pub memory: f32,
+    /// Ratio of its memory that a full queue adds.
+    #[serde(default = "defaults::queue_memory")]
+    pub queue_memory: f32,
+    /// Mean seconds from scheduling a replica to its first request (three-stage Erlang).
+    #[serde(default = "defaults::startup_s")]
+    pub startup_s: f32,
+    /// Seconds that a stopping replica has to finish what it holds.
+    #[serde(default = "defaults::grace_s")]
+    pub grace_s: f32,
+    /// How replicas are probed.
+    #[serde(default)]
+    pub health: Health,
+    /// A cache's behaviour.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<Cache>,
+    /// A broker's behaviour.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broker: Option<Broker>,
+}
+
+/// Health checks of a service's replicas.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Health {
+    /// Seconds between two checks of a replica.
+    pub interval_s: f32,
+    /// Milliseconds after which a check has failed.
+    pub timeout_ms: f32,
+    /// Consecutive failures after which a replica gets no traffic (1 to 4).
+    pub failures: u8,
+    /// Consecutive successes after which it gets traffic again.
+    pub successes: u8,
+}
+
+/// How a cache fills.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cache {
+    /// Hit ratio when warm.
+    pub hit_ratio: f32,
+    /// Seconds for a cold cache to warm up when every fill succeeds (first order).
+    pub fill_s: f32,
+}
+
+/// How a broker holds messages.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Broker {
+    /// Messages per replica beyond which publishing fails.
+    pub depth: f32,
+    /// Seconds after which a message comes too late to be of use.
+    pub deadline_s: f32,
+}
+
+/// How a caller treats a call.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CallMode {
+    /// The caller waits, and fails where the call fails.
+    #[default]
+    Sync,
+    /// The caller neither waits nor fails.
+    Async,
+    /// The callee pulls from the caller, a broker.
+    Consume,
+    /// Made only for requests that a cache misses; the caller waits.
+    Miss,
+}
+
+/// A dependency of one service on another.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Call {
+    /// The calling service.
+    pub from: String,
+    /// The called service.
+    pub to: String,
+    /// Mean calls per request of the caller.
+    #[serde(default = "defaults::one")]
+    pub calls: f32,
+    /// Whether the caller waits.
+    #[serde(default)]
+    pub mode: CallMode,
+    /// Milliseconds after which an attempt is given up.
+    #[serde(default = "defaults::timeout_ms")]
+    pub timeout_ms: f32,
+    /// Further attempts after the first (0 to 8).
+    #[serde(default)]
+    pub retries: u8,
+    /// Mean milliseconds between a failure and the next attempt.
+    #[serde(default = "defaults::backoff_ms")]
+    pub backoff_ms: f32,
+    /// Retries allowed as a ratio of first attempts; unlimited when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_budget: Option<f32>,
+    /// Whether a circuit breaker guards the call.
+    #[serde(default)]
+    pub breaker: bool,
+    /// Ratio of failures that the caller hides by an answer of its own.
+    #[serde(default)]
+    pub fallback: f32,
+}
+
+/// What goes wrong, and how often nothing does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Faults {
+    /// Ratio of levels without a fault.
+    pub control_ratio: f32,
+    /// Ratio of fault levels with a second, independent fault.
+    pub second_ratio: f32,
+    /// Each held-out level without a held-out fault multiplies the load by a factor from this range.
+    pub heldout_load: [f32; 2],
+    /// The faults that may strike.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub catalogue: Vec<Fault>,
+}
+
+/// One kind of fault and the ranges its parameters are drawn from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// The fault's id in the catalogue, e.g. "F04".
+    pub id: FaultId,
+    /// How often it is drawn, relative to the others of its split.
+    #[serde(default = "defaults::one")]
+    pub weight: f32,
+    /// Services, nodes or zones that it may strike, as the fault has it; all that it can strike when absent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<String>,
+    /// Severity, in the fault's own unit.
+    pub magnitude: [f32; 2],
+    /// Ratio of the target's replicas that are struck.
+    #[serde(default = "defaults::blast_radius")]
+    pub blast_radius: [f32; 2],
+    /// Seconds from the episode's start.
+    #[serde(default = "defaults::onset_s")]
+    pub onset_s: [f32; 2],
+    /// Seconds from onset to full strength.
+    #[serde(default = "defaults::ramp_s")]
+    pub ramp_s: [f32; 2],
+    /// Seconds from onset to the end, where the fault ends by itself.
+    pub duration_s: [f32; 2],
+}
+
+impl Scenario {
+    /// Names of the scenarios that come with the crate.
+    pub fn builtin_names() -> &'static [&'static str] {
+        builtin::NAMES
+    }
+
+    /// A scenario by its built-in name, or else from the TOML file at that path.
+    ///
+    /// # Errors
+    /// Unknown names, unreadable files, and whatever [`Scenario::from_toml`] refuses.
+    pub fn load(name_or_path: &str) -> Result<Self, ScenarioError> {
+        if let Some(text) = builtin::text(name_or_path) {
+            return Self::from_toml(text, name_or_path);
+        }
+        let path = Path::new(name_or_path);
+        if !path.exists() && path.extension().is_none_or(|extension| extension != "toml") {
+            return Err(ScenarioError::UnknownName {
+                name: name_or_path.to_owned(),
+                nearest: nearest(name_or_path, builtin::NAMES.iter().copied()),
+                allowed: builtin::NAMES.join(", "),
+            });
+        }
+        let bytes = std::fs::read(path)
+            .map_err(|source| ScenarioError::Unreadable { file: name_or_path.to_owned(), source })?;
+        let text = String::from_utf8(bytes)
+            .ok()
+            .filter(|text| !text.contains('\0'))
+            .ok_or_else(|| ScenarioError::NotText { file: name_or_path.to_owned() })?;
+        Self::from_toml(&text, name_or_path)
+    }
+
+    /// A scenario from the text of a TOML file; `origin` names it in errors.
+    ///
+    /// # Errors
+    /// Syntax, unknown keys, and values that make no cluster: each names the key and what is allowed.
+    pub fn from_toml(text: &str, origin: &str) -> Result<Self, ScenarioError> {
+        let scenario: Scenario = toml::from_str(text).map_err(|error| ScenarioError::from_toml(&error, text, origin))?;
+        validate::validate(&scenario)
+            .map_err(|problem| ScenarioError::Invalid { file: origin.to_owned(), problem })?;
+        Ok(scenario)
+    }
+
+    /// The scenario as a TOML file that loads again to an equal one.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).unwrap_or_else(|error| format!("# {error}\n"))
+    }
+
+    /// Seconds per tick.
+    pub fn tick_s(&self) -> f32 {
+        self.tick_ms as f32 / 1000.0
+    }
+}
+
+impl Default for Slo {
+    fn default() -> Self {
+        Self { availability: 0.999, p99_ms: 500.0 }
+    }
+}
+
+impl Default for RewardWeights {
+    fn default() -> Self {
+        Self { bad_requests: 0.7, latency: 0.15, cost: 0.15, action: 0.002, loss_limit_s: 300.0 }
+    }
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self { scrape_s: 5.0, noise: 0.02, loss: 0.02, collector: None }
+    }
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self { interval_s: 5.0, timeout_ms: 1000.0, failures: 3, successes: 1 }
+    }
+}
+
+impl Default for Faults {
+    fn default() -> Self {
+        Self { control_ratio: 0.15, second_ratio: 0.0, heldout_load: [1.3, 1.6], catalogue: Vec::new() }
+    }
+}
+
+/// Values of keys that a file may leave out.
+mod defaults {
+    macro_rules! defaults {
+        ($($name:ident: $kind:ty = $value:expr;)*) => { $(pub fn $name() -> $kind { $value })* };
+    }
+    defaults! {
+        actuation_delay_s: f32 = 2.0;
+        level_range: [f32; 2] = [1.0, 1.0];
+        cycle_period_s: f32 = 1200.0;
+        user_timeout_ms: f32 = 2000.0;
+        shift_s: f32 = 10.0;
+        one: f32 = 1.0;
+        concurrency: f32 = 4.0;
+        pool: f32 = 64.0;
+        queue_limit: f32 = 256.0;
+        memory: f32 = 0.4;
+        queue_memory: f32 = 0.2;
+        startup_s: f32 = 30.0;
+        grace_s: f32 = 5.0;
+        timeout_ms: f32 = 1000.0;
+        backoff_ms: f32 = 100.0;
+        blast_radius: [f32; 2] = [1.0, 1.0];
+        onset_s: [f32; 2] = [60.0, 300.0];
+        ramp_s: [f32; 2] = [0.0, 0.0];
+    }
+}

@@ -1,0 +1,287 @@
+//! The checks that a scenario passes before anything is built from it.
+
+use super::{Call, CallMode, Fault, Scenario, Service, ServiceClass, error::nearest};
+use crate::{
+    fault::TargetKind,
+    lanes::{NODE_LANES, ZONE_LANES},
+};
+
+type Check = Result<(), String>;
+
+/// Largest number of services, calls and replicas: beyond them a file is a mistake, not a cluster.
+const MAX_SERVICES: usize = 4096;
+const MAX_CALLS: usize = 65_536;
+const MAX_REPLICAS: u32 = 10_000;
+
+pub(super) fn validate(scenario: &Scenario) -> Check {
+    clock(scenario)?;
+    shares(scenario)?;
+    hosts(scenario)?;
+    count("services", scenario.services.len(), MAX_SERVICES)?;
+    unique("services", scenario.services.iter().map(|service| &service.name))?;
+    for service in &scenario.services {
+        check_service(scenario, service)?;
+    }
+    if scenario.calls.len() > MAX_CALLS {
+        return Err(format!("calls: {} entries; allowed: at most {MAX_CALLS}", scenario.calls.len()));
+    }
+    for call in &scenario.calls {
+        check_call(scenario, call)?;
+    }
+    workload(scenario)?;
+    acyclic(scenario)?;
+    for (index, fault) in scenario.faults.catalogue.iter().enumerate() {
+        check_fault(scenario, index, fault)?;
+    }
+    Ok(())
+}
+
+fn clock(scenario: &Scenario) -> Check {
+    let whole = |key: &str, value: u32, low: u32, high: u32| {
+        if (low..=high).contains(&value) { Ok(()) } else { Err(format!("{key} = {value}; allowed: {low} to {high}")) }
+    };
+    if scenario.name.is_empty() || scenario.name.len() > 64 || scenario.name.contains(['/', '\\', '\0']) {
+        return Err(format!("name = {:?}; allowed: 1 to 64 characters without slashes", scenario.name));
+    }
+    whole("tick_ms", scenario.tick_ms, 1, 10_000)?;
+    whole("decision_ticks", scenario.decision_ticks, 1, 1000)?;
+    whole("episode_decisions", scenario.episode_decisions, 1, 1_000_000)?;
+    range("actuation_delay_s", scenario.actuation_delay_s, 0.0, 60.0)
+}
+
+fn shares(scenario: &Scenario) -> Check {
+    let reward = &scenario.reward;
+    range("slo.availability", scenario.slo.availability, 0.0, 1.0)?;
+    range("slo.p99_ms", scenario.slo.p99_ms, 0.1, 1e6)?;
+    range("reward.bad_requests", reward.bad_requests, 0.0, 1.0)?;
+    range("reward.latency", reward.latency, 0.0, 1.0)?;
+    range("reward.cost", reward.cost, 0.0, 1.0)?;
+    range("reward.action", reward.action, 0.0, 1.0)?;
+    range("reward.bad_requests + reward.latency + reward.cost", reward.bad_requests + reward.latency + reward.cost, 0.0, 1.0001)?;
+    range("reward.loss_limit_s", reward.loss_limit_s, 1.0, 1e6)?;
+    let telemetry = &scenario.telemetry;
+    range("telemetry.scrape_s", telemetry.scrape_s, scenario.tick_s(), 600.0)?;
+    range("telemetry.noise", telemetry.noise, 0.0, 1.0)?;
+    range("telemetry.loss", telemetry.loss, 0.0, 1.0)?;
+    if let Some(collector) = &telemetry.collector {
+        known("telemetry.collector", collector, "service", scenario.services.iter().map(|s| s.name.as_str()))?;
+    }
+    let faults = &scenario.faults;
+    range("faults.control_ratio", faults.control_ratio, 0.0, 1.0)?;
+    range("faults.second_ratio", faults.second_ratio, 0.0, 1.0)?;
+    interval("faults.heldout_load", faults.heldout_load, 0.01, 100.0)
+}
+
+fn hosts(scenario: &Scenario) -> Check {
+    count("zones", scenario.zones.len(), ZONE_LANES)?;
+    unique("zones", scenario.zones.iter().map(|zone| &zone.name))?;
+    for zone in &scenario.zones {
+        range(&format!("zones.{}.shift_s", zone.name), zone.shift_s, 0.0, 600.0)?;
+    }
+    count("nodes", scenario.nodes.len(), NODE_LANES)?;
+    unique("nodes", scenario.nodes.iter().map(|node| &node.name))?;
+    for node in &scenario.nodes {
+        range(&format!("nodes.{}.cores", node.name), node.cores, 0.01, 1e6)?;
+        known(&format!("nodes.{}.zone", node.name), &node.zone, "zone", scenario.zones.iter().map(|z| z.name.as_str()))?;
+    }
+    match scenario.zones.iter().find(|zone| scenario.nodes.iter().all(|node| node.zone != zone.name)) {
+        Some(zone) => Err(format!("zones.{}: no node stands in it; allowed: at least one node a zone", zone.name)),
+        None => Ok(()),
+    }
+}
+
+fn check_service(scenario: &Scenario, service: &Service) -> Check {
+    let key = |field: &str| format!("services.{}.{field}", service.name);
+    if service.replicas == 0 || service.replicas > MAX_REPLICAS {
+        return Err(format!("{} = {}; allowed: 1 to {MAX_REPLICAS}", key("replicas"), service.replicas));
+    }
+    let zones = if service.zones.is_empty() { scenario.zones.len() } else { service.zones.len() };
+    unique(&key("zones"), service.zones.iter())?;
+    for zone in &service.zones {
+        known(&key("zones"), zone, "zone", scenario.zones.iter().map(|z| z.name.as_str()))?;
+    }
+    if (service.replicas as usize) < zones {
+        return Err(format!("{} = {}; allowed: at least one for each of its {zones} zones", key("replicas"), service.replicas));
+    }
+    let min = service.min_replicas.unwrap_or(zones as u32);
+    if min == 0 || min > service.replicas {
+        return Err(format!("{} = {min}; allowed: 1 to replicas = {}", key("min_replicas"), service.replicas));
+    }
+    let max = service.max_replicas.unwrap_or(service.replicas * 3);
+    if max < service.replicas || max > 3 * MAX_REPLICAS {
+        return Err(format!("{} = {max}; allowed: replicas = {} to {}", key("max_replicas"), service.replicas, 3 * MAX_REPLICAS));
+    }
+    range(&key("cores"), service.cores, 1e-3, 1e4)?;
+    range(&key("concurrency"), service.concurrency, 1.0, 1e4)?;
+    range(&key("service_time_ms"), service.service_time_ms, 1e-3, 1e6)?;
+    range(&key("pool"), service.pool, 1.0, 1e6)?;
+    range(&key("queue_limit"), service.queue_limit, 1.0, 1e7)?;
+    range(&key("error_ratio"), service.error_ratio, 0.0, 1.0)?;
+    range(&key("memory"), service.memory, 0.0, 0.95)?;
+    range(&key("queue_memory"), service.queue_memory, 0.0, 1.0)?;
+    range(&key("startup_s"), service.startup_s, 0.0, 3600.0)?;
+    range(&key("grace_s"), service.grace_s, 0.0, 3600.0)?;
+    range(&key("health.interval_s"), service.health.interval_s, 0.001, 600.0)?;
+    range(&key("health.timeout_ms"), service.health.timeout_ms, 0.1, 1e6)?;
+    range(&key("health.failures"), f32::from(service.health.failures), 1.0, 4.0)?;
+    range(&key("health.successes"), f32::from(service.health.successes), 1.0, 100.0)?;
+    match (&service.cache, service.class) {
+        (Some(cache), ServiceClass::Cache) => {
+            range(&key("cache.hit_ratio"), cache.hit_ratio, 0.0, 1.0)?;
+            range(&key("cache.fill_s"), cache.fill_s, 0.001, 1e6)?;
+        }
+        (None, ServiceClass::Cache) => return Err(format!("{}: missing; a service of class cache has one", key("cache"))),
+        (Some(_), _) => return Err(format!("{}: only a service of class cache has one", key("cache"))),
+        (None, _) => {}
+    }
+    match (&service.broker, service.class) {
+        (Some(broker), ServiceClass::Broker) => {
+            range(&key("broker.depth"), broker.depth, 1.0, 1e9)?;
+            range(&key("broker.deadline_s"), broker.deadline_s, 0.001, 1e6)?;
+        }
+        (None, ServiceClass::Broker) => return Err(format!("{}: missing; a service of class broker has one", key("broker"))),
+        (Some(_), _) => return Err(format!("{}: only a service of class broker has one", key("broker"))),
+        (None, _) => {}
+    }
+    Ok(())
+}
+
+fn check_call(scenario: &Scenario, call: &Call) -> Check {
+    let key = |field: &str| format!("calls.{}->{}.{field}", call.from, call.to);
+    let names = || scenario.services.iter().map(|service| service.name.as_str());
+    known(&key("from"), &call.from, "service", names())?;
+    known(&key("to"), &call.to, "service", names())?;
+    range(&key("calls"), call.calls, 0.0, 1000.0)?;
+    range(&key("timeout_ms"), call.timeout_ms, 0.1, 1e6)?;
+    range(&key("retries"), f32::from(call.retries), 0.0, 8.0)?;
+    range(&key("backoff_ms"), call.backoff_ms, 0.0, 1e6)?;
+    range(&key("retry_budget"), call.retry_budget.unwrap_or(0.0), 0.0, 100.0)?;
+    range(&key("fallback"), call.fallback, 0.0, 1.0)?;
+    let class = |name: &str| scenario.services.iter().find(|s| s.name == name).map(|s| s.class);
+    if call.mode == CallMode::Consume && class(&call.from) != Some(ServiceClass::Broker) {
+        return Err(format!("{} = \"consume\"; allowed: only from a service of class broker", key("mode")));
+    }
+    if call.mode == CallMode::Miss && class(&call.from) != Some(ServiceClass::Cache) {
+        return Err(format!("{} = \"miss\"; allowed: only from a service of class cache", key("mode")));
+    }
+    Ok(())
+}
+
+fn workload(scenario: &Scenario) -> Check {
+    let workload = &scenario.workload;
+    known("workload.entry", &workload.entry, "service", scenario.services.iter().map(|s| s.name.as_str()))?;
+    if let Some(caller) = scenario.calls.iter().find(|call| call.to == workload.entry) {
+        return Err(format!("workload.entry = \"{}\"; allowed: a service that no other calls, and `{}` does", workload.entry, caller.from));
+    }
+    range("workload.rate_per_s", workload.rate_per_s, 0.0, 1e7)?;
+    interval("workload.level_range", workload.level_range, 0.01, 100.0)?;
+    range("workload.cycle_amplitude", workload.cycle_amplitude, 0.0, 1.0)?;
+    range("workload.cycle_period_s", workload.cycle_period_s, 1.0, 1e7)?;
+    range("workload.noise_cv", workload.noise_cv, 0.0, 1.0)?;
+    range("workload.timeout_ms", workload.timeout_ms, 0.1, 1e6)?;
+    range("workload.retries", f32::from(workload.retries), 0.0, 8.0)
+}
+
+/// Removes services that nobody left calls, until none is left; what remains lies on or behind a cycle.
+fn acyclic(scenario: &Scenario) -> Check {
+    let mut left: Vec<&str> = scenario.services.iter().map(|service| service.name.as_str()).collect();
+    loop {
+        let before = left.len();
+        let called: Vec<&str> = scenario
+            .calls
+            .iter()
+            .filter(|call| left.contains(&call.from.as_str()))
+            .map(|call| call.to.as_str())
+            .collect();
+        left.retain(|name| called.contains(name));
+        if left.is_empty() {
+            return Ok(());
+        }
+        if left.len() == before {
+            break;
+        }
+    }
+    // Every service left has a caller left: walking callers backwards must meet one twice.
+    let mut path = vec![left[0]];
+    loop {
+        let last = path[path.len() - 1];
+        let Some(caller) = scenario.calls.iter().find(|call| call.to == last && left.contains(&call.from.as_str())) else {
+            return Err(format!("calls: a cycle through `{last}`; allowed: none"));
+        };
+        if let Some(start) = path.iter().position(|&name| name == caller.from) {
+            let mut cycle: Vec<&str> = path[start..].iter().rev().copied().collect();
+            cycle.push(cycle[0]);
+            return Err(format!("calls: a cycle {}; allowed: none", cycle.join(" -> ")));
+        }
+        path.push(&caller.from);
+    }
+}
+
+fn check_fault(scenario: &Scenario, index: usize, fault: &Fault) -> Check {
+    let key = |field: &str| format!("faults.catalogue[{index}] ({}).{field}", fault.id);
+    range(&key("weight"), fault.weight, 0.0, 1e6)?;
+    let (low, high) = fault.id.model().magnitude_range();
+    interval(&key("magnitude"), fault.magnitude, low, high)?;
+    interval(&key("blast_radius"), fault.blast_radius, 0.0, 1.0)?;
+    interval(&key("onset_s"), fault.onset_s, 0.0, 1e6)?;
+    interval(&key("ramp_s"), fault.ramp_s, 0.0, 1e6)?;
+    interval(&key("duration_s"), fault.duration_s, 0.0, 1e7)?;
+    for target in &fault.targets {
+        match fault.id.model().target_kind() {
+            TargetKind::Cluster => return Err(format!("{}: it strikes the whole cluster and takes no target", key("targets"))),
+            TargetKind::Service => {
+                known(&key("targets"), target, "service", scenario.services.iter().map(|s| s.name.as_str()))?;
+            }
+            TargetKind::Cache => {
+                let caches = scenario.services.iter().filter(|s| s.class == ServiceClass::Cache);
+                known(&key("targets"), target, "cache", caches.map(|s| s.name.as_str()))?;
+            }
+            TargetKind::Node => known(&key("targets"), target, "node", scenario.nodes.iter().map(|n| n.name.as_str()))?,
+            TargetKind::Zone => known(&key("targets"), target, "zone", scenario.zones.iter().map(|z| z.name.as_str()))?,
+        }
+    }
+    Ok(())
+}
+
+fn range(key: &str, value: f32, low: f32, high: f32) -> Check {
+    if value >= low && value <= high { Ok(()) } else { Err(format!("{key} = {value}; allowed: {low} to {high}")) }
+}
+
+fn interval(key: &str, value: [f32; 2], low: f32, high: f32) -> Check {
+    range(&format!("{key}[0]"), value[0], low, high)?;
+    range(&format!("{key}[1]"), value[1], low, high)?;
+    if value[0] > value[1] {
+        return Err(format!("{key} = [{}, {}]; allowed: the smaller first", value[0], value[1]));
+    }
+    Ok(())
+}
+
+fn count(key: &str, found: usize, most: usize) -> Check {
+    if (1..=most).contains(&found) { Ok(()) } else { Err(format!("{key}: {found} entries; allowed: 1 to {most}")) }
+}
+
+fn unique<'a>(key: &str, names: impl Iterator<Item = &'a String>) -> Check {
+    let mut seen = std::collections::BTreeSet::new();
+    for name in names {
+        if name.is_empty() || name.contains(['.', '/', '\n']) {
+            return Err(format!("{key}: the name {name:?}; allowed: not empty, no dot, slash or line break"));
+        }
+        if !seen.insert(name) {
+            return Err(format!("{key}: `{name}` stands there twice; allowed: once"));
+        }
+    }
+    Ok(())
+}
+
+fn known<'a>(key: &str, name: &str, kind: &str, names: impl Iterator<Item = &'a str> + Clone) -> Check {
+    if names.clone().any(|candidate| candidate == name) {
+        return Ok(());
+    }
+    let hint = nearest(name, names.clone()).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+    let mut allowed: Vec<&str> = names.collect();
+    if allowed.len() > 40 {
+        allowed.truncate(40);
+        allowed.push("…");
+    }
+    Err(format!("{key} = \"{name}\": no such {kind}{hint}; allowed: {}", allowed.join(", ")))
+}

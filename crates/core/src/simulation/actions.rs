@@ -1,0 +1,138 @@
+//! Actions: which are legal, and what they do once the actuation delay has passed.
+
+use crate::{
+    action::Action,
+    lanes::f32x4,
+    simulation::replicas,
+    state::ClusterState,
+    topology::Topology,
+};
+
+/// Below this share of the traffic a zone has nothing left to give.
+const LEAST_WEIGHT: f32 = 0.02;
+
+/// Writes which actions are legal.
+pub(crate) fn mask(topology: &Topology, state: &ClusterState, out: &mut [bool]) {
+    for (index, legal) in out.iter_mut().enumerate() {
+        *legal = topology.action(index).is_some_and(|action| is_legal(topology, state, action));
+    }
+}
+
+pub(crate) fn is_legal(topology: &Topology, state: &ClusterState, action: Action) -> bool {
+    if state.pending.iter().any(|&(_, pending)| pending == action && action != Action::NoOp) {
+        return false;
+    }
+    match action {
+        Action::NoOp | Action::RebalanceAll => true,
+        Action::Restart(service) => state.services[service.index()].restart_left <= 0.0,
+        Action::ScaleUp(service) => {
+            let desired = state.services[service.index()].placement.desired();
+            desired + 0.5 < topology.services[service.index()].max_replicas
+                && replicas::has_room(topology, state, service.index())
+        }
+        Action::ScaleDown(service) => {
+            let desired = state.services[service.index()].placement.desired();
+            desired - 0.5 > topology.services[service.index()].min_replicas
+        }
+        Action::Drain(node) => !state.nodes[node.index()].drained,
+        Action::Return(node) => state.nodes[node.index()].drained,
+        Action::Rebalance(zone) => replicas::lane(state.zone_target, zone.index()) > LEAST_WEIGHT,
+    }
+}
+
+/// Accepts a policy's action: a legal one takes effect after the actuation delay.
+pub(crate) fn accept(topology: &Topology, state: &mut ClusterState, action: Action) {
+    let delay = (topology.scenario().actuation_delay_s / topology.tick_s).round() as u64;
+    let now = state.tick;
+    state.acted_at = now;
+    match action {
+        Action::Restart(service) | Action::ScaleUp(service) | Action::ScaleDown(service) => {
+            state.services[service.index()].telemetry.acted_at = now;
+        }
+        Action::Drain(node) | Action::Return(node) => {
+            for own in state.services.iter_mut().filter(|own| own.placement.on_node(node.index()) > 0.0) {
+                own.telemetry.acted_at = now;
+            }
+        }
+        Action::Rebalance(_) | Action::RebalanceAll => {
+            for own in &mut state.services {
+                own.telemetry.acted_at = now;
+            }
+        }
+        Action::NoOp => {}
+    }
+    state.pending.push((now + delay, action));
+}
+
+/// Carries out the actions whose time has come.
+pub(crate) fn apply_due(topology: &Topology, state: &mut ClusterState) {
+    while let Some(&(due, action)) = state.pending.first() {
+        if due > state.tick {
+            return;
+        }
+        state.pending.remove(0);
+        apply(topology, state, action);
+    }
+}
+
+fn apply(topology: &Topology, state: &mut ClusterState, action: Action) {
+    match action {
+        Action::NoOp => {}
+        Action::Restart(service) => {
+            replicas::restart(topology, &mut state.services[service.index()], service.index());
+        }
+        Action::ScaleUp(service) => {
+            let (table, own) = (&topology.services[service.index()], &state.services[service.index()]);
+            let desired = own.placement.desired();
+            let change = replicas::step_size(desired).min(table.max_replicas - desired);
+            if change > 0.0 {
+                replicas::scale(topology, state, service.index(), change);
+            }
+        }
+        Action::ScaleDown(service) => {
+            let (table, own) = (&topology.services[service.index()], &state.services[service.index()]);
+            let desired = own.placement.desired();
+            let change = replicas::step_size(desired).min(desired - table.min_replicas);
+            if change > 0.0 {
+                replicas::scale(topology, state, service.index(), -change);
+            }
+        }
+        Action::Drain(node) => replicas::drain(topology, state, node.index()),
+        Action::Return(node) => replicas::undrain(topology, state, node.index()),
+        Action::Rebalance(zone) => rebalance(topology, state, zone.index()),
+        Action::RebalanceAll => {
+            let ready = ready_capacity(topology, state);
+            let total = ready.reduce_add();
+            if total > 0.0 {
+                state.zone_target = ready / f32x4::splat(total);
+            }
+        }
+    }
+}
+
+/// Half of a zone's weight goes to the others, in proportion to their ready capacity.
+fn rebalance(topology: &Topology, state: &mut ClusterState, zone: usize) {
+    let moved = 0.5 * replicas::lane(state.zone_target, zone);
+    let mut others = ready_capacity(topology, state);
+    replicas::set_lane(&mut others, zone, 0.0);
+    let total = others.reduce_add();
+    if total <= 0.0 {
+        return;
+    }
+    state.zone_target += others * f32x4::splat(moved / total);
+    let left = replicas::lane(state.zone_target, zone) - moved;
+    replicas::set_lane(&mut state.zone_target, zone, left);
+}
+
+/// Cores of running replicas in rotation, by zone.
+fn ready_capacity(topology: &Topology, state: &ClusterState) -> f32x4 {
+    let mut ready = f32x4::ZERO;
+    for (table, own) in topology.services.iter().zip(&state.services) {
+        if table.is_managed() && table.zones.len() > 1 {
+            for population in &own.populations {
+                ready += population.ready * (f32x4::ONE - population.ejected) * f32x4::splat(table.cores);
+            }
+        }
+    }
+    ready
+}

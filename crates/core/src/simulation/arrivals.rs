@@ -1,0 +1,85 @@
+//! What users ask for: a level's load, its slow cycle, noise and the faults' factor, split over zones.
+
+use crate::{
+    lanes::{ZONE_LANES, f32x4},
+    level::Level,
+    rng::{CounterRng, Stream},
+    state::ClusterState,
+    topology::Topology,
+};
+
+/// Draws everything that a level fixes at its start.
+pub(super) fn begin(topology: &Topology, state: &mut ClusterState, level: Level) {
+    let scenario = topology.scenario();
+    let mut rng = CounterRng::new(level.number(), Stream::Phases, 0);
+    state.level = level;
+    let factor = topology.faults.draw(level, &mut state.faults);
+    let [low, high] = scenario.workload.level_range;
+    state.load_factor = factor * rng.between(low, high);
+    state.cycle_phase = rng.uniform();
+    let scrape_ticks = scrape_ticks(topology);
+    for phase in &mut state.scrape_phase {
+        *phase = (rng.uniform() * scrape_ticks as f32) as u32;
+    }
+    for (phase, table) in state.check_phase.iter_mut().zip(&topology.services) {
+        *phase = (f64::from(rng.uniform()) * table.check_us as f64) as u64;
+    }
+}
+
+/// Ticks between two scrapes of a service.
+pub(super) fn scrape_ticks(topology: &Topology) -> u64 {
+    ((topology.scenario().telemetry.scrape_s / topology.tick_s).round() as u64).max(1)
+}
+
+/// This tick's user requests.
+pub(super) fn advance(topology: &Topology, state: &mut ClusterState) {
+    let workload = &topology.scenario().workload;
+    let seconds = state.tick as f32 * topology.tick_s;
+    let cycle = 1.0 + workload.cycle_amplitude * wave(seconds / workload.cycle_period_s + state.cycle_phase);
+    let rate = workload.rate_per_s * state.load_factor * state.load_multiplier * cycle;
+    let mean = rate * topology.tick_s;
+    let mut rng = CounterRng::new(state.level.number(), Stream::Arrivals, state.tick);
+    // Gaussian approximation of a Poisson count whose rate itself varies by `noise_cv`.
+    let spread = (mean + (workload.noise_cv * mean) * (workload.noise_cv * mean)).sqrt();
+    let count = (mean + spread * rng.bell()).max(0.0);
+    split(topology, state, count / topology.tick_s);
+}
+
+/// The mean load without any variation, while a cluster settles.
+pub(super) fn steady(topology: &Topology, state: &mut ClusterState) {
+    split(topology, state, topology.scenario().workload.rate_per_s);
+}
+
+fn split(topology: &Topology, state: &mut ClusterState, per_s: f32) {
+    state.zone_weight += (state.zone_target - state.zone_weight) * topology.zone_shift;
+    let present = topology.services[topology.entry.to].present;
+    state.arrivals_per_s = spread(state.zone_weight, present) * f32x4::splat(per_s);
+}
+
+/// A zone's share of traffic that may go to any zone in `present`: by weight, or evenly where no weight is left.
+pub(super) fn spread(weight: f32x4, present: f32x4) -> f32x4 {
+    let own = weight * present;
+    let total = own.reduce_add();
+    if total > 1e-6 { own / f32x4::splat(total) } else { present / f32x4::splat(present.reduce_add()) }
+}
+
+/// A wave of period 1 between -1 and 1: two parabolas within 0.06 of a sine, with the same bits on every machine.
+fn wave(turns: f32) -> f32 {
+    let turns = turns - (turns as i32) as f32;
+    if turns < 0.5 { 16.0 * turns * (0.5 - turns) } else { -16.0 * (turns - 0.5) * (1.0 - turns) }
+}
+
+const _: () = assert!(ZONE_LANES == 4);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wave_is_close_to_a_sine() {
+        for step in 0..1000 {
+            let turns = step as f32 / 1000.0;
+            assert!((wave(turns) - (turns * std::f32::consts::TAU).sin()).abs() < 0.06);
+        }
+    }
+}

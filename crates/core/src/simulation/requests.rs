@@ -1,0 +1,234 @@
+//! The forward pass: requests flow from callers to callees, are admitted, queue and are served.
+
+use crate::{
+    lanes::{exp, f32x4, ratio, unit},
+    queueing::{self, QueueTable},
+    scenario::{CallMode, ServiceClass},
+    simulation::{arrivals::spread, replicas},
+    state::{CallState, ClusterState, HEALTHY, IMPAIRED, Impairment, ServiceState},
+    topology::{CallTable, DELAY_STAGES, ServiceTable, Topology},
+};
+
+/// Below this share of replicas in rotation, traffic goes to all of them (Envoy's panic threshold).
+const PANIC_RATIO: f32 = 0.5;
+/// Share of a service's answers that a cold replica's speed falls short by.
+const COLD_LOSS: f32 = 0.5;
+/// Relative standard deviation of the wait in a queue that only grows.
+const OVERLOAD_VARIANCE: f32 = 0.05;
+/// Utilisation beyond which a queue's length is taken as overload, not as what is stationary.
+const STATIONARY_LIMIT: f32 = 0.95;
+
+pub(super) fn forward(topology: &Topology, state: &mut ClusterState) {
+    let dt = f32x4::splat(topology.tick_s);
+    let ClusterState { services, calls, entry, arrivals_per_s, zone_weight, .. } = state;
+    retries_due(&topology.entry, entry, dt);
+    entry.first_per_s = *arrivals_per_s;
+    entry.attempts_per_s = *arrivals_per_s + entry.due_per_s;
+    services[topology.entry.to].inflow += entry.attempts_per_s;
+
+    let table = queueing::table();
+    for &service in &topology.order {
+        let service = service as usize;
+        let constants = &topology.services[service];
+        let own = &mut services[service];
+        let served = serve(constants, own, table, dt);
+        let missed = f32x4::splat(1.0 - own.hit_ratio);
+        if constants.class == ServiceClass::Broker {
+            publish(constants, own, served, dt);
+        }
+        for index in constants.calls.clone() {
+            let (call, edge) = (&topology.calls[index], &mut calls[index]);
+            retries_due(call, edge, dt);
+            let capacity = capacity_of(&services[call.to]);
+            let first = match call.mode {
+                CallMode::Sync | CallMode::Async => served * f32x4::splat(call.calls),
+                CallMode::Miss => served * missed * f32x4::splat(call.calls),
+                CallMode::Consume => consume(call, &mut services[service], capacity, dt),
+            };
+            edge.first_per_s = first;
+            edge.attempts_per_s = (first + edge.due_per_s) * f32x4::splat(edge.pass);
+            let callee = &topology.services[call.to];
+            services[call.to].inflow += route(edge.attempts_per_s, callee, *zone_weight);
+        }
+    }
+}
+
+/// Requests of callers in each zone, by the callee's zone.
+fn route(flow: f32x4, callee: &ServiceTable, zone_weight: f32x4) -> f32x4 {
+    if callee.everywhere {
+        return flow;
+    }
+    let elsewhere = (flow * (f32x4::ONE - callee.present)).reduce_add();
+    flow * callee.present + spread(zone_weight, callee.present) * f32x4::splat(elsewhere)
+}
+
+/// Moves the retries that wait through their delay chain: each stage an exact exponential, fed by the one before.
+fn retries_due(table: &CallTable, call: &mut CallState, dt: f32x4) {
+    let stay = f32x4::splat(table.delay_stay);
+    let pass = f32x4::splat(table.delay_pass);
+    let mut inflow = call.granted_per_s * dt;
+    for stage in 0..DELAY_STAGES {
+        // With inflow u over the tick and stage mean m: y' = y s + u (1 - s) m / dt, and what does not stay goes on.
+        let kept = call.waiting[stage] * stay + inflow * (f32x4::ONE - pass);
+        inflow = (call.waiting[stage] + inflow - kept).fast_max(f32x4::ZERO);
+        call.waiting[stage] = kept;
+    }
+    call.due_per_s = inflow / dt;
+}
+
+/// Admits, queues and serves a service's requests; returns what it serves per second.
+fn serve(table: &ServiceTable, own: &mut ServiceState, queues: &QueueTable, dt: f32x4) -> f32x4 {
+    let offered = own.inflow;
+    own.inflow = f32x4::ZERO;
+    own.offered_per_s = offered;
+    let [healthy, impaired] = &own.populations;
+    let in_rotation = [
+        healthy.ready * (f32x4::ONE - healthy.ejected),
+        impaired.ready * (f32x4::ONE - impaired.ejected),
+    ];
+    let all = healthy.ready + impaired.ready;
+    let calm = (in_rotation[0] + in_rotation[1]).simd_ge(all * f32x4::splat(PANIC_RATIO));
+    let weights =
+        [calm.bitselect(in_rotation[0], healthy.ready), calm.bitselect(in_rotation[1], impaired.ready)];
+    let weight = weights[0] + weights[1];
+    let cold = if own.moving { replicas::cold_ratio(own) } else { f32x4::ZERO };
+    let mut served = f32x4::ZERO;
+    let mut success = f32x4::ZERO;
+    let kinds = if own.has_impaired { 2 } else { 1 };
+    for kind in 0..kinds {
+        let trouble = if kind == IMPAIRED { own.impairment } else { Impairment::NONE };
+        let warm = if kind == HEALTHY { f32x4::ONE - cold * f32x4::splat(COLD_LOSS) } else { f32x4::ONE };
+        let routed = ratio(weights[kind], weight);
+        let answered = serve_population(table, own, kind, offered * routed, &trouble, warm, queues, dt);
+        served += own.populations[kind].served_per_s;
+        success += routed * answered;
+    }
+    own.own_success = success;
+    let total = served.simd_gt(f32x4::ZERO);
+    for kind in 0..2 {
+        let lone = if kind == HEALTHY { f32x4::ONE } else { f32x4::ZERO };
+        let share = ratio(own.populations[kind].served_per_s, served);
+        own.populations[kind].share = total.bitselect(share, lone);
+        if kind >= kinds {
+            own.populations[kind].served_per_s = f32x4::ZERO;
+            own.populations[kind].share = f32x4::ZERO;
+        }
+    }
+    served
+}
+
+/// One tick of one population's queue; returns the ratio of its requests that it takes and answers without error.
+#[allow(clippy::too_many_arguments)]
+fn serve_population(
+    table: &ServiceTable,
+    own: &mut ServiceState,
+    kind: usize,
+    offered: f32x4,
+    trouble: &Impairment,
+    warm: f32x4,
+    queues: &QueueTable,
+    dt: f32x4,
+) -> f32x4 {
+    let calls_mean = own.calls_mean_s;
+    let speed = own.speed * trouble.speed;
+    let population = &mut own.populations[kind];
+    let splat = f32x4::splat;
+    let work_s = splat(table.service_s / speed) / (warm * collection(table, population.leaked, population));
+    let service_s = work_s + splat(trouble.delay_s);
+    let servers = population.ready * splat(table.concurrency);
+    // A replica works on `concurrency` requests, and has at most `pool` open, those that wait for calls included.
+    let pooled = population.ready * splat(table.pool) / (service_s + calls_mean);
+    let capacity = (servers / service_s).fast_min(pooled);
+    let accepted = offered * splat(1.0 - trouble.refuse);
+    let room = (population.ready * splat(table.queue_limit) - population.in_system).fast_max(f32x4::ZERO);
+    let admitted = accepted.fast_min(room / dt + capacity);
+
+    let before = population.in_system;
+    let (servers_of, before_of) = (servers.to_array(), before.to_array());
+    let mut h = [1.0; 4];
+    for &zone in &table.zones {
+        h[zone] = queues.h(servers_of[zone], before_of[zone]);
+    }
+    let h = f32x4::from(h);
+    // dx/dt = admitted - capacity x / (x + h), implicit in x: the positive root, in the form without cancellation.
+    let work = dt * capacity;
+    let a = before + dt * admitted;
+    let b = a - h - work;
+    let q = (b * b + splat(4.0) * a * h).sqrt() + b.abs();
+    let after = b.simd_gt(f32x4::ZERO).bitselect(splat(0.5) * q, splat(2.0) * a * h / q);
+    let served = ((a - after) / dt).fast_max(f32x4::ZERO);
+
+    // Little's law for the time in system; what exceeds the (pool-limited) service is the wait.
+    let tiny = splat(1e-9);
+    let in_system_s = after / served.fast_max(tiny);
+    let effective_s = servers / capacity.fast_max(tiny);
+    let busy = served.simd_gt(splat(1e-6));
+    let wait = busy.bitselect((in_system_s - effective_s).fast_max(f32x4::ZERO), f32x4::ZERO);
+    // Var(wait) = wait^2 (2 / C - 1) for M/M/c with waiting probability C = h - c (1 - rho); a queue that only grows
+    // delays everybody alike.
+    let idle = h / (after + h);
+    let waiting = (h - servers * idle).fast_max(splat(0.01)).fast_min(f32x4::ONE);
+    let load = ratio(admitted, capacity).fast_min(splat(STATIONARY_LIMIT));
+    let stationary = h * load / (f32x4::ONE - load);
+    let overload = f32x4::ONE - (stationary / after.fast_max(tiny)).fast_min(f32x4::ONE);
+    let spread = (f32x4::ONE - overload) * (splat(2.0) / waiting - f32x4::ONE) + overload * splat(OVERLOAD_VARIANCE);
+    let variance = work_s * work_s + splat(trouble.delay_sd_s * trouble.delay_sd_s) + wait * wait * spread;
+
+    population.in_system = after;
+    population.served_per_s = served;
+    population.capacity_per_s = capacity;
+    population.own_mean_s = service_s + wait;
+    population.own_sd_s = variance.sqrt();
+    let taken = offered.simd_gt(f32x4::ZERO).bitselect(admitted / offered.fast_max(tiny), f32x4::ONE);
+    // What was lost with stopped replicas counts against the requests of this tick.
+    let lost = unit(population.lost / (admitted * dt).fast_max(splat(1e-3)));
+    population.lost = f32x4::ZERO;
+    taken * (f32x4::ONE - lost) * splat((1.0 - table.error_ratio) * (1.0 - trouble.error))
+}
+
+/// Factor on speed that garbage collection leaves: 1 up to 70 % of memory in use, then falling smoothly to 0.2.
+fn collection(table: &ServiceTable, leaked: f32x4, population: &crate::state::Population) -> f32x4 {
+    let used = memory(table, leaked, population);
+    let pressure = unit((used - f32x4::splat(0.7)) * f32x4::splat(1.0 / 0.3));
+    f32x4::ONE - f32x4::splat(0.8) * pressure * pressure * (f32x4::splat(3.0) - f32x4::splat(2.0) * pressure)
+}
+
+/// Share of a replica's memory in use: idle, leaked, and what its queue holds.
+pub(super) fn memory(table: &ServiceTable, leaked: f32x4, population: &crate::state::Population) -> f32x4 {
+    let queued = ratio(population.in_system, population.ready * f32x4::splat(table.queue_limit));
+    f32x4::splat(table.memory) + leaked + f32x4::splat(table.queue_memory) * queued.fast_min(f32x4::ONE)
+}
+
+/// Stores what a broker served in its log, as far as there is room.
+fn publish(table: &ServiceTable, own: &mut ServiceState, served: f32x4, dt: f32x4) {
+    let limit = (own.populations[0].ready + own.populations[1].ready) * f32x4::splat(table.broker_depth);
+    let room = (limit - own.depth).fast_max(f32x4::ZERO) / dt + own.consumed_per_s;
+    let stored = served.fast_min(room);
+    own.refused = f32x4::ONE - served.simd_gt(f32x4::ZERO).bitselect(ratio(stored, served), f32x4::ONE);
+    own.depth += stored * dt;
+}
+
+fn capacity_of(callee: &ServiceState) -> f32x4 {
+    callee.populations[0].capacity_per_s + callee.populations[1].capacity_per_s
+}
+
+/// Share of their capacity at which consumers pull.
+const PULL_RATIO: f32 = 0.9;
+
+/// Consumers pull what is there, as fast as they can work.
+fn consume(call: &CallTable, broker: &mut ServiceState, capacity: f32x4, dt: f32x4) -> f32x4 {
+    let pull = capacity * f32x4::splat(PULL_RATIO / call.calls.max(1e-6));
+    let taken = pull.fast_min(broker.depth / dt);
+    broker.depth = (broker.depth - taken * dt).fast_max(f32x4::ZERO);
+    broker.consumed_per_s = taken;
+    taken * f32x4::splat(call.calls)
+}
+
+/// Probability that a shifted exponential with this mean and standard deviation exceeds `limit`.
+///
+/// Two moments fix `P(T > t) = exp(-(t - mean + sd) / sd)`: exact for one exponential stage, within 5 % of the 99th
+/// percentile of M/M/c (a test holds it), and sums of independent stages stay in the family's first two moments.
+pub(super) fn exceeds(limit: f32, mean: f32x4, sd: f32x4) -> f32x4 {
+    let sd = sd.fast_max(f32x4::splat(1e-6));
+    exp(((mean - sd - f32x4::splat(limit)) / sd).fast_min(f32x4::ZERO))
+}

@@ -1,0 +1,453 @@
+//! The cluster's state: every value that changes during an episode, in one plain value.
+//!
+//! Cloning it is a snapshot; equal states go on equally under equal actions.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    action::Action,
+    fault::FaultEvent,
+    lanes::{NODE_LANES, f32x4},
+    level::Level,
+    topology::{DELAY_STAGES, STARTUP_STAGES, Topology},
+};
+
+/// Index of the healthy sub-population.
+pub(crate) const HEALTHY: usize = 0;
+/// Index of the impaired sub-population.
+pub(crate) const IMPAIRED: usize = 1;
+/// Longest run of failed health checks that is told apart.
+pub(crate) const CHECK_RUNS: usize = 4;
+
+/// One sub-population of a service's replicas; a lane is a zone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Population {
+    /// Requests in the replicas, waiting or worked on.
+    pub in_system: f32x4,
+    /// Replicas that run.
+    pub ready: f32x4,
+    /// Requests finished per second in the last tick.
+    pub served_per_s: f32x4,
+    /// Requests that the replicas could finish per second in the last tick.
+    pub capacity_per_s: f32x4,
+    /// Memory lost to leaks, as a ratio of a replica's memory.
+    pub leaked: f32x4,
+    /// Requests lost with their replicas since the last tick.
+    pub lost: f32x4,
+    /// Share of the replicas in rotation with 0, 1, … consecutive failed checks.
+    pub check_runs: [f32x4; CHECK_RUNS],
+    /// Share of the replicas that health checks took out of rotation.
+    pub ejected: f32x4,
+    /// Share of the service's answers that this population gives.
+    pub share: f32x4,
+    /// Mean and standard deviation of a replica's own response time in seconds, calls not counted.
+    pub own_mean_s: f32x4,
+    /// See `own_mean_s`.
+    pub own_sd_s: f32x4,
+    /// Mean and standard deviation of the whole response time in seconds, calls included.
+    pub mean_s: f32x4,
+    /// See `mean_s`.
+    pub sd_s: f32x4,
+}
+
+/// What is wrong with a service's impaired replicas.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Impairment {
+    /// Factor on the speed of work.
+    pub speed: f32,
+    /// Seconds added to every request.
+    pub delay_s: f32,
+    /// Standard deviation of the added seconds.
+    pub delay_sd_s: f32,
+    /// Ratio of requests answered with an error.
+    pub error: f32,
+    /// Ratio of requests refused at once.
+    pub refuse: f32,
+    /// Probability that a health check fails for this reason alone.
+    pub check_failure: f32,
+    /// Active faults that impair replicas of the service.
+    pub sources: u8,
+}
+
+impl Impairment {
+    pub(crate) const NONE: Self =
+        Self { speed: 1.0, delay_s: 0.0, delay_sd_s: 0.0, error: 0.0, refuse: 0.0, check_failure: 0.0, sources: 0 };
+
+    /// Both impairments at once.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            speed: self.speed * other.speed,
+            delay_s: self.delay_s + other.delay_s,
+            delay_sd_s: self.delay_sd_s.max(other.delay_sd_s),
+            error: self.error.max(other.error),
+            refuse: self.refuse.max(other.refuse),
+            check_failure: self.check_failure.max(other.check_failure),
+            sources: self.sources,
+        }
+    }
+}
+
+/// A service's replicas per node; a lane is a node.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Placement {
+    /// Running and healthy, running and impaired.
+    pub running: [[f32; NODE_LANES]; 2],
+    /// Starting, by stage.
+    pub starting: [[f32; NODE_LANES]; STARTUP_STAGES],
+    /// Crashed, waiting for the supervisor.
+    pub crashed: [f32; NODE_LANES],
+    /// Wanted, but no node has room.
+    pub unplaced: f32,
+}
+
+impl Placement {
+    /// Replicas that a node hosts in any condition.
+    pub(crate) fn on_node(&self, node: usize) -> f32 {
+        self.running[HEALTHY][node]
+            + self.running[IMPAIRED][node]
+            + self.starting.iter().map(|stage| stage[node]).sum::<f32>()
+            + self.crashed[node]
+    }
+
+    /// Replicas wanted.
+    pub(crate) fn desired(&self) -> f32 {
+        (0..NODE_LANES).map(|node| self.on_node(node)).sum::<f32>() + self.unplaced
+    }
+
+    /// Replicas starting, crashed or not yet placed.
+    pub(crate) fn not_running(&self) -> f32 {
+        self.starting.iter().flatten().sum::<f32>() + self.crashed.iter().sum::<f32>() + self.unplaced
+    }
+}
+
+/// A service's state; a lane is a zone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ServiceState {
+    pub populations: [Population; 2],
+    pub impairment: Impairment,
+    /// Whether the impaired population has replicas or requests.
+    pub has_impaired: bool,
+    pub placement: Placement,
+    /// Whether anything in the placement is under way.
+    pub moving: bool,
+    /// Replicas that a rolling restart has still to stop.
+    pub restart_left: f32,
+    /// Replicas that run but are not warmed up.
+    pub cold: f32x4,
+    /// Seconds until the supervisor starts crashed replicas again, and the next such delay.
+    pub crash_wait_s: f32,
+    pub crash_backoff_s: f32,
+    /// Factor on every replica's speed, and its leak per second, as faults set them.
+    pub speed: f32,
+    pub leak_per_s: f32,
+    /// Requests per second offered this tick, being summed over callers.
+    pub inflow: f32x4,
+    /// The same when complete.
+    pub offered_per_s: f32x4,
+    /// Ratio of requests that the service takes and answers by itself.
+    pub own_success: f32x4,
+    /// Ratio of requests that fail, calls included, late answers not counted.
+    pub failure: f32x4,
+    /// Seconds a request waits for calls, mean and variance.
+    pub calls_mean_s: f32x4,
+    pub calls_variance: f32x4,
+    /// Hit ratio of a cache.
+    pub hit_ratio: f32,
+    /// Messages in a broker, and the ratio of publications it refuses.
+    pub depth: f32x4,
+    pub refused: f32x4,
+    /// Messages taken by consumers per second.
+    pub consumed_per_s: f32x4,
+    /// Requests and failures since the last scrape.
+    pub requests: f32x4,
+    pub failures: f32x4,
+    pub telemetry: ServiceTelemetry,
+}
+
+/// What the last scrapes of a service said.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ServiceTelemetry {
+    pub requests: f32,
+    pub error_ratio: f32,
+    pub p99_latency: f32,
+    pub utilisation: f32,
+    pub memory: f32,
+    pub queue: f32,
+    pub ready: f32,
+    pub error_ratio_mean: f32,
+    pub p99_latency_mean: f32,
+    pub utilisation_mean: f32,
+    pub memory_mean: f32,
+    pub scraped_at: u64,
+    /// Tick of the policy's last action on the service.
+    pub acted_at: u64,
+}
+
+/// The state of one call edge; a lane is the caller's zone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct CallState {
+    /// Retries waiting, by stage of the delay chain.
+    pub waiting: [f32x4; DELAY_STAGES],
+    /// Retries granted in the last tick, per second.
+    pub granted_per_s: f32x4,
+    /// Retries that are due this tick, per second.
+    pub due_per_s: f32x4,
+    /// Budget in calls.
+    pub tokens: f32x4,
+    /// Share of retries that the budget allows.
+    pub allowed: f32x4,
+    /// Attempts of this tick per second.
+    pub attempts_per_s: f32x4,
+    pub first_per_s: f32x4,
+    /// Ratio of calls that fail for good.
+    pub failure: f32x4,
+    /// Retries allowed after the first attempt; faults change it.
+    pub retries: u8,
+    pub budgeted: bool,
+    pub guarded: bool,
+    /// Smoothed ratio of failed attempts.
+    pub failure_ewma: f32,
+    /// Share of calls that the breaker lets pass, and seconds until it changes its mind.
+    pub pass: f32,
+    pub breaker_wait_s: f32,
+}
+
+/// A node's state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct NodeState {
+    pub up: bool,
+    pub drained: bool,
+    /// Share of its processor that somebody else takes.
+    pub steal: f32,
+    /// Last scrape.
+    pub cpu_pressure: f32,
+}
+
+/// Sums over the decision under way and the episode.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Accounts {
+    pub offered: f64,
+    pub bad: f64,
+    pub zone_offered: [f64; 4],
+    pub zone_bad: [f64; 4],
+    pub p99_s: f64,
+    pub latency_excess: f64,
+    pub cost: f64,
+    pub ticks: u32,
+    /// Consecutive decisions in which nothing went well.
+    pub lost_decisions: u32,
+}
+
+/// Everything that changes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ClusterState {
+    pub level: Level,
+    pub tick: u64,
+    pub decision: u32,
+    pub services: Vec<ServiceState>,
+    pub calls: Vec<CallState>,
+    pub entry: CallState,
+    pub nodes: Vec<NodeState>,
+    /// Traffic weights of the zones and what they move to.
+    pub zone_weight: f32x4,
+    pub zone_target: f32x4,
+    /// The level's factor on the load, and the faults' one.
+    pub load_factor: f32,
+    pub load_multiplier: f32,
+    pub cycle_phase: f32,
+    /// User requests per second of this tick, by zone.
+    pub arrivals_per_s: f32x4,
+    /// Their 99th percentile of response time in seconds.
+    pub p99_s: f32,
+    pub faults: Vec<FaultEvent>,
+    /// Phase of the scrapes, in ticks, and of the health checks, in microseconds, per service.
+    pub scrape_phase: Vec<u32>,
+    pub check_phase: Vec<u64>,
+    /// Accepted actions and the ticks at which they take effect.
+    pub pending: Vec<(u64, Action)>,
+    pub acted_at: u64,
+    /// Cores requested, where actions may have changed them.
+    pub cores_used: [f32; NODE_LANES],
+    pub accounts: Accounts,
+    /// What the policy's edge metrics show: error ratio, error ratio by zone, p99, load.
+    pub seen_error_ratio: f32,
+    pub seen_zone_error: [f32; 4],
+    pub seen_p99: f32,
+    pub seen_load: f32,
+}
+
+/// Ticks ago that count as never.
+pub(crate) const NEVER: u64 = u64::MAX;
+
+impl ClusterState {
+    /// A cluster that nothing has happened to.
+    pub(crate) fn new(topology: &Topology) -> Self {
+        let zero = f32x4::ZERO;
+        let population = Population {
+            in_system: zero,
+            ready: zero,
+            served_per_s: zero,
+            capacity_per_s: zero,
+            leaked: zero,
+            lost: zero,
+            check_runs: [f32x4::ONE, zero, zero, zero],
+            ejected: zero,
+            share: zero,
+            own_mean_s: zero,
+            own_sd_s: zero,
+            mean_s: zero,
+            sd_s: zero,
+        };
+        let call = |retries: u8, budgeted: bool, guarded: bool| CallState {
+            waiting: [zero; DELAY_STAGES],
+            granted_per_s: zero,
+            due_per_s: zero,
+            tokens: zero,
+            allowed: f32x4::ONE,
+            attempts_per_s: zero,
+            first_per_s: zero,
+            failure: zero,
+            retries,
+            budgeted,
+            guarded,
+            failure_ewma: 0.0,
+            pass: 1.0,
+            breaker_wait_s: 0.0,
+        };
+        let services = topology
+            .services
+            .iter()
+            .map(|table| ServiceState {
+                populations: [population.clone(), population.clone()],
+                impairment: Impairment::NONE,
+                has_impaired: false,
+                placement: Placement {
+                    running: [table.placement, [0.0; NODE_LANES]],
+                    starting: [[0.0; NODE_LANES]; STARTUP_STAGES],
+                    crashed: [0.0; NODE_LANES],
+                    unplaced: 0.0,
+                },
+                moving: false,
+                restart_left: 0.0,
+                cold: zero,
+                crash_wait_s: 0.0,
+                crash_backoff_s: CRASH_BACKOFF_S.0,
+                speed: 1.0,
+                leak_per_s: 0.0,
+                inflow: zero,
+                offered_per_s: zero,
+                own_success: f32x4::ONE,
+                failure: zero,
+                calls_mean_s: zero,
+                calls_variance: zero,
+                hit_ratio: table.hit_ratio,
+                depth: zero,
+                refused: zero,
+                consumed_per_s: zero,
+                requests: zero,
+                failures: zero,
+                telemetry: ServiceTelemetry {
+                    requests: 0.0,
+                    error_ratio: 0.0,
+                    p99_latency: 0.0,
+                    utilisation: 0.0,
+                    memory: table.memory,
+                    queue: 0.0,
+                    ready: 1.0,
+                    error_ratio_mean: 0.0,
+                    p99_latency_mean: 0.0,
+                    utilisation_mean: 0.0,
+                    memory_mean: table.memory,
+                    scraped_at: 0,
+                    acted_at: NEVER,
+                },
+            })
+            .collect();
+        let zones = topology.num_zones();
+        let weights = f32x4::from(std::array::from_fn(|zone| if zone < zones { 1.0 / zones as f32 } else { 0.0 }));
+        Self {
+            level: Level::draw(crate::level::Split::Train, 0, 0),
+            tick: 0,
+            decision: 0,
+            services,
+            calls: topology.calls.iter().map(|table| call(table.retries, table.budget.is_some(), table.breaker)).collect(),
+            entry: call(topology.entry.retries, false, false),
+            nodes: topology
+                .nodes
+                .iter()
+                .map(|_| NodeState { up: true, drained: false, steal: 0.0, cpu_pressure: 0.0 })
+                .collect(),
+            zone_weight: weights,
+            zone_target: weights,
+            load_factor: 1.0,
+            load_multiplier: 1.0,
+            cycle_phase: 0.0,
+            arrivals_per_s: zero,
+            p99_s: 0.0,
+            faults: Vec::with_capacity(crate::fault::MAX_FAULTS),
+            scrape_phase: vec![0; topology.num_services()],
+            check_phase: vec![0; topology.num_services()],
+            pending: Vec::with_capacity(64),
+            acted_at: NEVER,
+            cores_used: [0.0; NODE_LANES],
+            accounts: Accounts::default(),
+            seen_error_ratio: 0.0,
+            seen_zone_error: [0.0; 4],
+            seen_p99: 0.0,
+            seen_load: 1.0,
+        }
+    }
+}
+
+/// First and longest delay of the supervisor before it starts a crashed replica again (Kubernetes' CrashLoopBackOff).
+pub(crate) const CRASH_BACKOFF_S: (f32, f32) = (10.0, 300.0);
+
+impl ClusterState {
+    /// Becomes a copy of another state of the same topology, in the memory it already has.
+    pub(crate) fn clone_from_state(&mut self, other: &Self) {
+        let kept = (
+            std::mem::take(&mut self.services),
+            std::mem::take(&mut self.calls),
+            std::mem::take(&mut self.nodes),
+            std::mem::take(&mut self.faults),
+            std::mem::take(&mut self.scrape_phase),
+            std::mem::take(&mut self.check_phase),
+            std::mem::take(&mut self.pending),
+        );
+        let (mut services, mut calls, mut nodes, mut faults, mut scrape_phase, mut check_phase, mut pending) = kept;
+        services.clone_from(&other.services);
+        calls.clone_from(&other.calls);
+        nodes.clone_from(&other.nodes);
+        faults.clone_from(&other.faults);
+        scrape_phase.clone_from(&other.scrape_phase);
+        check_phase.clone_from(&other.check_phase);
+        pending.clone_from(&other.pending);
+        *self = Self {
+            services,
+            calls,
+            nodes,
+            faults,
+            scrape_phase,
+            check_phase,
+            pending,
+            entry: other.entry.clone(),
+            accounts: other.accounts.clone(),
+            level: other.level,
+            tick: other.tick,
+            decision: other.decision,
+            zone_weight: other.zone_weight,
+            zone_target: other.zone_target,
+            load_factor: other.load_factor,
+            load_multiplier: other.load_multiplier,
+            cycle_phase: other.cycle_phase,
+            arrivals_per_s: other.arrivals_per_s,
+            p99_s: other.p99_s,
+            acted_at: other.acted_at,
+            cores_used: other.cores_used,
+            seen_error_ratio: other.seen_error_ratio,
+            seen_zone_error: other.seen_zone_error,
+            seen_p99: other.seen_p99,
+            seen_load: other.seen_load,
+        };
+    }
+}

@@ -1,0 +1,455 @@
+//! The immutable tables built once from a scenario: services in topological order, calls by caller, actions, names.
+
+use std::{ops::Range, sync::Arc};
+
+use crate::{
+    action::{self, Action},
+    fault,
+    ids::{NodeId, ServiceId, ZoneId},
+    lanes::{NODE_LANES, ZONE_LANES, exp_scalar, f32x4},
+    level::{Level, Split},
+    observation,
+    scenario::{Call, CallMode, Scenario, ScenarioError, Service, ServiceClass},
+};
+
+/// Everything about a cluster that an episode cannot change; shared by every environment of a batch.
+#[derive(Debug)]
+pub struct Topology {
+    scenario: Scenario,
+    pub(crate) tick_s: f32,
+    pub(crate) services: Vec<ServiceTable>,
+    /// Service indices, callers before callees.
+    pub(crate) order: Vec<u32>,
+    /// Calls, grouped by caller.
+    pub(crate) calls: Vec<CallTable>,
+    /// What users do at the entry service, as a call without a caller.
+    pub(crate) entry: CallTable,
+    pub(crate) nodes: Vec<NodeTable>,
+    /// Factor by which the gap between a zone's weight and its target closes in a tick.
+    pub(crate) zone_shift: f32x4,
+    pub(crate) collector: Option<usize>,
+    pub(crate) initial_cores: f32,
+    pub(crate) decision_s: f32,
+    /// Mean user requests per second with every level factor at 1, per service.
+    pub(crate) nominal_per_s: Vec<f32>,
+    pub(crate) faults: fault::Catalogue,
+    actions: Vec<Action>,
+    action_meanings: Vec<String>,
+    observation_names: Vec<String>,
+    service_names: Vec<String>,
+    node_names: Vec<String>,
+    zone_names: Vec<String>,
+}
+
+/// A service's constants.
+#[derive(Clone, Debug)]
+pub(crate) struct ServiceTable {
+    pub class: ServiceClass,
+    /// 1 in the lanes of its zones.
+    pub present: f32x4,
+    pub everywhere: bool,
+    pub zones: Vec<usize>,
+    /// Replicas per node at the start.
+    pub placement: [f32; NODE_LANES],
+    pub replicas: f32,
+    pub min_replicas: f32,
+    pub max_replicas: f32,
+    pub cores: f32,
+    pub concurrency: f32,
+    pub service_s: f32,
+    pub pool: f32,
+    pub queue_limit: f32,
+    pub error_ratio: f32,
+    pub memory: f32,
+    pub queue_memory: f32,
+    /// Probability that a replica stays in its start-up stage for a tick.
+    pub startup_stay: f32,
+    pub grace_s: f32,
+    pub check_us: u64,
+    pub check_timeout_s: f32,
+    pub check_failures: usize,
+    pub check_successes: i32,
+    pub hit_ratio: f32,
+    pub fill_step: f32,
+    pub broker_depth: f32,
+    pub broker_deadline_s: f32,
+    pub calls: Range<usize>,
+}
+
+impl ServiceTable {
+    /// Whether replicas are ours to start and stop.
+    pub fn is_managed(&self) -> bool {
+        self.class != ServiceClass::External
+    }
+}
+
+/// A call's constants.
+#[derive(Clone, Debug)]
+pub(crate) struct CallTable {
+    pub from: usize,
+    pub to: usize,
+    pub calls: f32,
+    pub mode: CallMode,
+    pub timeout_s: f32,
+    pub retries: u8,
+    pub backoff_s: f32,
+    /// Tokens per first attempt, and whether there is a budget at all.
+    pub budget: Option<f32>,
+    pub breaker: bool,
+    pub fallback: f32,
+    /// Probability that a retry stays in its delay stage for a tick, and the share of a tick's inflow that passes.
+    pub delay_stay: f32,
+    pub delay_pass: f32,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct NodeTable {
+    pub zone: usize,
+    pub cores: f32,
+}
+
+/// Stages of the retry delay chain.
+pub(crate) const DELAY_STAGES: usize = 4;
+/// Stages of the start-up chain.
+pub(crate) const STARTUP_STAGES: usize = 3;
+
+impl Topology {
+    /// Builds the tables of a scenario.
+    ///
+    /// # Errors
+    /// The initial replicas that do not fit on the nodes, with both sides' cores.
+    pub fn new(scenario: Scenario) -> Result<Arc<Self>, ScenarioError> {
+        let tick_s = scenario.tick_s();
+        let names: Vec<String> = scenario.services.iter().map(|service| service.name.clone()).collect();
+        let index_of = |name: &str| names.iter().position(|candidate| candidate == name).unwrap_or(0);
+        let zone_of = |name: &str| scenario.zones.iter().position(|zone| zone.name == name).unwrap_or(0);
+        let nodes: Vec<NodeTable> =
+            scenario.nodes.iter().map(|node| NodeTable { zone: zone_of(&node.zone), cores: node.cores }).collect();
+
+        let order = topological_order(&scenario, &index_of);
+        let mut calls = Vec::with_capacity(scenario.calls.len());
+        let mut services = Vec::with_capacity(names.len());
+        for service in &scenario.services {
+            let start = calls.len();
+            let own = scenario.calls.iter().filter(|call| call.from == service.name);
+            calls.extend(own.map(|call| call_table(call, &index_of, tick_s)));
+            let zones: Vec<usize> = if service.zones.is_empty() {
+                (0..scenario.zones.len()).collect()
+            } else {
+                (0..scenario.zones.len()).filter(|&z| service.zones.contains(&scenario.zones[z].name)).collect()
+            };
+            services.push(service_table(service, zones, start..calls.len(), &nodes, tick_s));
+        }
+        let used = cores_used(&services);
+        for (node, spec) in scenario.nodes.iter().enumerate() {
+            if used[node] > spec.cores + 1e-3 {
+                return Err(ScenarioError::Invalid {
+                    file: scenario.name.clone(),
+                    problem: format!(
+                        "nodes.{}.cores = {}; allowed: at least {}, which the initial replicas request",
+                        spec.name, spec.cores, used[node]
+                    ),
+                });
+            }
+        }
+        let initial_cores = services.iter().filter(|s| s.is_managed()).map(|s| s.replicas * s.cores).sum::<f32>();
+
+        let workload = &scenario.workload;
+        let entry = Call {
+            from: workload.entry.clone(),
+            to: workload.entry.clone(),
+            calls: 1.0,
+            mode: CallMode::Sync,
+            timeout_ms: workload.timeout_ms,
+            retries: workload.retries,
+            backoff_ms: 1000.0,
+            retry_budget: None,
+            breaker: false,
+            fallback: 0.0,
+        };
+        let entry = call_table(&entry, &index_of, tick_s);
+        let nominal_per_s = nominal_rates(&services, &calls, &order, entry.to, workload.rate_per_s);
+        let mut zone_shift = [1.0; ZONE_LANES];
+        for (lane, zone) in zone_shift.iter_mut().zip(&scenario.zones) {
+            *lane = if zone.shift_s > 0.0 { 1.0 - exp_scalar(-tick_s / zone.shift_s) } else { 1.0 };
+        }
+        let zone_names: Vec<String> = scenario.zones.iter().map(|zone| zone.name.clone()).collect();
+        let node_names: Vec<String> = scenario.nodes.iter().map(|node| node.name.clone()).collect();
+        let managed: Vec<bool> = services.iter().map(ServiceTable::is_managed).collect();
+        let (actions, action_meanings) = action::table(&names, &managed, &node_names, &zone_names);
+        let observation_names = observation::names(&names, &node_names, &zone_names);
+        let collector = scenario.telemetry.collector.as_deref().map(index_of);
+        let faults = fault::Catalogue::new(&scenario, &managed);
+        Ok(Arc::new(Self {
+            tick_s,
+            order,
+            calls,
+            entry,
+            nodes,
+            zone_shift: f32x4::from(zone_shift),
+            collector,
+            initial_cores,
+            decision_s: tick_s * scenario.decision_ticks as f32,
+            nominal_per_s,
+            faults,
+            actions,
+            action_meanings,
+            observation_names,
+            service_names: names,
+            node_names,
+            zone_names,
+            services,
+            scenario,
+        }))
+    }
+
+    /// The scenario that it was built from.
+    pub fn scenario(&self) -> &Scenario {
+        &self.scenario
+    }
+
+    /// Number of services.
+    pub fn num_services(&self) -> usize {
+        self.services.len()
+    }
+
+    /// Number of nodes.
+    pub fn num_nodes(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Number of zones.
+    pub fn num_zones(&self) -> usize {
+        self.zone_names.len()
+    }
+
+    /// Number of calls, the users' one at the entry not counted.
+    pub fn num_calls(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Number of (service, zone) groups.
+    pub fn num_groups(&self) -> usize {
+        self.services.iter().map(|service| service.zones.len()).sum()
+    }
+
+    /// Names of the services, in the scenario's order.
+    pub fn service_names(&self) -> &[String] {
+        &self.service_names
+    }
+
+    /// Names of the nodes, in the scenario's order.
+    pub fn node_names(&self) -> &[String] {
+        &self.node_names
+    }
+
+    /// Names of the zones, in the scenario's order.
+    pub fn zone_names(&self) -> &[String] {
+        &self.zone_names
+    }
+
+    /// Number of features in an observation.
+    pub fn observation_size(&self) -> usize {
+        self.observation_names.len()
+    }
+
+    /// One name per feature, in order: `service.<name>.<feature>`, then nodes, zones and the whole.
+    pub fn observation_names(&self) -> &[String] {
+        &self.observation_names
+    }
+
+    /// Where the feature of this name stands in an observation.
+    pub fn observation_index(&self, name: &str) -> Option<usize> {
+        self.observation_names.iter().position(|candidate| candidate == name)
+    }
+
+    /// Number of actions.
+    pub fn num_actions(&self) -> usize {
+        self.actions.len()
+    }
+
+    /// One description per action, in order.
+    pub fn action_meanings(&self) -> &[String] {
+        &self.action_meanings
+    }
+
+    /// The action of an index, if there is one.
+    pub fn action(&self, index: usize) -> Option<Action> {
+        self.actions.get(index).copied()
+    }
+
+    /// The index of an action, if the scenario has it.
+    pub fn action_index(&self, action: Action) -> Option<usize> {
+        self.actions.iter().position(|&candidate| candidate == action)
+    }
+
+    /// The service of a name.
+    pub fn service(&self, name: &str) -> Option<ServiceId> {
+        self.service_names.iter().position(|candidate| candidate == name).map(|index| ServiceId(index as u32))
+    }
+
+    /// The services that a service calls.
+    pub fn callees(&self, service: ServiceId) -> impl Iterator<Item = ServiceId> + '_ {
+        self.calls[self.services[service.index()].calls.clone()].iter().map(|call| ServiceId(call.to as u32))
+    }
+
+    /// The services that call a service.
+    pub fn callers(&self, service: ServiceId) -> impl Iterator<Item = ServiceId> + '_ {
+        self.calls.iter().filter(move |call| call.to == service.index()).map(|call| ServiceId(call.from as u32))
+    }
+
+    /// The zones that a service runs in.
+    pub fn service_zones(&self, service: ServiceId) -> impl Iterator<Item = ZoneId> + '_ {
+        self.services[service.index()].zones.iter().map(|&zone| ZoneId(zone as u32))
+    }
+
+    /// The zone that a node stands in.
+    pub fn node_zone(&self, node: NodeId) -> ZoneId {
+        ZoneId(self.nodes[node.index()].zone as u32)
+    }
+
+    /// Position of each service in an order in which callers come before callees.
+    pub fn depth_order(&self) -> impl Iterator<Item = ServiceId> + '_ {
+        self.order.iter().map(|&service| ServiceId(service))
+    }
+
+    /// Mean requests per second that a service receives at the scenario's nominal load, cache misses at the warm ratio.
+    pub fn nominal_requests_per_s(&self, service: ServiceId) -> f32 {
+        self.nominal_per_s[service.index()]
+    }
+
+    /// Whether a level has no fault.
+    pub fn is_control(&self, level: Level) -> bool {
+        self.faults.is_control(level)
+    }
+
+    /// The first `count` distinct levels of a split that `seed` draws and that are control levels, or are not.
+    ///
+    /// Fewer come back only where the scenario has hardly any of the kind, e.g. no faults at all.
+    pub fn draw_levels(&self, split: Split, seed: u64, count: usize, control: bool) -> Vec<Level> {
+        let mut seen = std::collections::BTreeSet::new();
+        (0..count as u64 * 64 + 1024)
+            .map(|k| Level::draw(split, seed, k))
+            .filter(|&level| self.is_control(level) == control && seen.insert(level))
+            .take(count)
+            .collect()
+    }
+}
+
+fn service_table(
+    service: &Service,
+    zones: Vec<usize>,
+    calls: Range<usize>,
+    nodes: &[NodeTable],
+    tick_s: f32,
+) -> ServiceTable {
+    let mut present = [0.0; ZONE_LANES];
+    for &zone in &zones {
+        present[zone] = 1.0;
+    }
+    let everywhere = nodes.iter().all(|node| present[node.zone] == 1.0);
+    // Round robin over zones first and over each zone's nodes second keeps both as even as they can be.
+    let mut placement = [0.0; NODE_LANES];
+    for replica in 0..service.replicas as usize {
+        let zone = zones[replica % zones.len()];
+        let own: Vec<usize> = (0..nodes.len()).filter(|&node| nodes[node].zone == zone).collect();
+        placement[own[(replica / zones.len()) % own.len()]] += 1.0;
+    }
+    let stage_s = service.startup_s / STARTUP_STAGES as f32;
+    ServiceTable {
+        class: service.class,
+        present: f32x4::from(present),
+        everywhere,
+        placement,
+        replicas: service.replicas as f32,
+        min_replicas: service.min_replicas.unwrap_or(zones.len() as u32) as f32,
+        max_replicas: service.max_replicas.unwrap_or(service.replicas * 3) as f32,
+        zones,
+        cores: service.cores,
+        concurrency: service.concurrency,
+        service_s: service.service_time_ms / 1000.0,
+        pool: service.pool,
+        queue_limit: service.queue_limit,
+        error_ratio: service.error_ratio,
+        memory: service.memory,
+        queue_memory: service.queue_memory,
+        startup_stay: if stage_s > 0.0 { exp_scalar(-tick_s / stage_s) } else { 0.0 },
+        grace_s: service.grace_s,
+        check_us: (service.health.interval_s * 1e6) as u64,
+        check_timeout_s: service.health.timeout_ms / 1000.0,
+        check_failures: usize::from(service.health.failures),
+        check_successes: i32::from(service.health.successes),
+        hit_ratio: service.cache.as_ref().map_or(0.0, |cache| cache.hit_ratio),
+        fill_step: service.cache.as_ref().map_or(0.0, |cache| 1.0 - exp_scalar(-tick_s / cache.fill_s)),
+        broker_depth: service.broker.as_ref().map_or(0.0, |broker| broker.depth),
+        broker_deadline_s: service.broker.as_ref().map_or(1.0, |broker| broker.deadline_s),
+        calls,
+    }
+}
+
+fn call_table(call: &Call, index_of: &dyn Fn(&str) -> usize, tick_s: f32) -> CallTable {
+    let timeout_s = call.timeout_ms / 1000.0;
+    let backoff_s = call.backoff_ms / 1000.0;
+    let stage_s = (timeout_s + backoff_s) / DELAY_STAGES as f32;
+    let stay = exp_scalar(-tick_s / stage_s);
+    CallTable {
+        from: index_of(&call.from),
+        to: index_of(&call.to),
+        calls: call.calls,
+        mode: call.mode,
+        timeout_s,
+        retries: call.retries,
+        backoff_s,
+        budget: call.retry_budget,
+        breaker: call.breaker,
+        fallback: call.fallback,
+        delay_stay: stay,
+        delay_pass: 1.0 - (1.0 - stay) * stage_s / tick_s,
+    }
+}
+
+/// Cores that the services' initial replicas request of each node.
+fn cores_used(services: &[ServiceTable]) -> [f32; NODE_LANES] {
+    let mut used = [0.0; NODE_LANES];
+    for service in services.iter().filter(|service| service.is_managed()) {
+        for (lane, replicas) in used.iter_mut().zip(service.placement) {
+            *lane += replicas * service.cores;
+        }
+    }
+    used
+}
+
+/// Services with callers before callees; among the free ones, the scenario's order decides.
+fn topological_order(scenario: &Scenario, index_of: &dyn Fn(&str) -> usize) -> Vec<u32> {
+    let mut callers = vec![0_usize; scenario.services.len()];
+    for call in &scenario.calls {
+        callers[index_of(&call.to)] += 1;
+    }
+    let mut free: std::collections::BTreeSet<usize> = (0..callers.len()).filter(|&s| callers[s] == 0).collect();
+    let mut order = Vec::with_capacity(callers.len());
+    while let Some(service) = free.pop_first() {
+        order.push(service as u32);
+        let name = &scenario.services[service].name;
+        for call in scenario.calls.iter().filter(|call| &call.from == name) {
+            let callee = index_of(&call.to);
+            callers[callee] -= 1;
+            if callers[callee] == 0 {
+                free.insert(callee);
+            }
+        }
+    }
+    order
+}
+
+fn nominal_rates(services: &[ServiceTable], calls: &[CallTable], order: &[u32], entry: usize, rate: f32) -> Vec<f32> {
+    let mut rates = vec![0.0; services.len()];
+    rates[entry] = rate;
+    for &service in order {
+        let table = &services[service as usize];
+        for call in &calls[table.calls.clone()] {
+            let share = if call.mode == CallMode::Miss { 1.0 - table.hit_ratio } else { 1.0 };
+            rates[call.to] += rates[service as usize] * call.calls * share;
+        }
+    }
+    rates
+}
