@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use microcloud_core::ScenarioError;
 use microcloud_policy::network::CheckpointError;
 use thiserror::Error;
 
@@ -11,6 +12,9 @@ pub enum TrainError {
     /// A flag or a configuration value is wrong.
     #[error("{0}")]
     Usage(String),
+    /// The scenario cannot be used.
+    #[error(transparent)]
+    Scenario(ScenarioError),
     /// A saved file cannot be used.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
@@ -45,6 +49,7 @@ impl TrainError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) | Self::Threads { .. } => 2,
+            Self::Scenario(error) => error.exit_code(),
             Self::Checkpoint(error) => error.exit_code(),
             Self::Diverged { .. } => 4,
             Self::Disk { .. } => 5,

@@ -5,9 +5,9 @@ use microcloud_policy::network::{ActorCritic, Normalizer};
 use crate::collector::{Collector, Episode};
 use crate::config::PpoConfig;
 use crate::error::TrainError;
-use crate::normalization::ReturnScaler;
+use crate::normalization::{ReturnScaler, RunningMoments};
 use crate::parameters::Parameters;
-use crate::ppo::{Ppo, UpdateDiagnostics};
+use crate::ppo::{Adam, Moments, Ppo, UpdateDiagnostics};
 use crate::rollout::Rollout;
 use crate::task::VectorTask;
 
@@ -34,6 +34,21 @@ pub struct Iteration {
     pub learning_rate: f64,
     /// The task's own scalars.
     pub scalars: Vec<(&'static str, f64)>,
+}
+
+/// What a checkpoint keeps of a learner.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SavedLearner {
+    /// Iterations completed.
+    pub iteration: u64,
+    /// The policy.
+    pub network: ActorCritic,
+    /// The optimizer's step count and moments, none before its first step.
+    pub optimizer: Option<(usize, Vec<Moments>)>,
+    /// Statistics of the raw observations.
+    pub moments: RunningMoments,
+    /// How rewards are scaled, if they are.
+    pub scaler: Option<ReturnScaler>,
 }
 
 impl Learner {
@@ -110,6 +125,54 @@ impl Learner {
         self.iteration += 1;
         let scalars = self.collector.task().drain_scalars();
         Ok(Iteration { episodes, update, learning_rate, scalars })
+    }
+
+    /// Names of the parameters, in the order of the optimizer's moments.
+    pub fn parameter_names(&self) -> Vec<String> {
+        self.ppo.parameters().names()
+    }
+
+    /// What a checkpoint keeps.
+    pub fn save(&self) -> SavedLearner {
+        SavedLearner {
+            iteration: self.iteration,
+            network: self.network.clone(),
+            optimizer: self.ppo.optimizer().moments(),
+            moments: self.collector.moments().clone(),
+            scaler: self.collector.scaler().cloned(),
+        }
+    }
+
+    /// Goes on from what was saved, with new episodes in every environment.
+    ///
+    /// # Errors
+    /// What does not fit this learner's task and configuration; nothing was changed.
+    pub fn restore(&mut self, saved: SavedLearner) -> Result<(), String> {
+        let parameters = Parameters::from_network(&saved.network);
+        let shapes = |parameters: &Parameters| parameters.tensors().map(|tensor| tensor.dims()).collect::<Vec<_>>();
+        if shapes(&parameters) != shapes(self.ppo.parameters()) {
+            return Err("its network has other layers than the configuration".into());
+        }
+        let sized = saved.scaler.as_ref().is_none_or(|scaler| scaler.num_envs() == self.rollout.num_envs);
+        if saved.scaler.is_some() != self.config.norm_reward || !sized {
+            return Err("its reward scaling is not the configuration's".into());
+        }
+        let width = self.rollout.observation_size;
+        if saved.moments.mean.len() != width || saved.moments.squares.len() != width {
+            return Err("its observation statistics have another size".into());
+        }
+        let mut optimizer = Adam::new(parameters.tensors().count());
+        if let Some((time, moments)) = saved.optimizer
+            && !optimizer.restore(&parameters, time, moments)
+        {
+            return Err("its optimizer's moments have other shapes than the network".into());
+        }
+        self.ppo.restore(parameters, optimizer);
+        self.collector.restore(saved.moments, saved.scaler);
+        self.collector.restart(saved.iteration);
+        self.network = saved.network;
+        self.iteration = saved.iteration;
+        Ok(())
     }
 
     fn diverged(&self, what: String) -> TrainError {

@@ -4,6 +4,7 @@
 //! `microcloud_policy::network` (no burn), filling a [`Rollout`]; the rollout gets its advantages; [`Ppo`] shuffles it
 //! into minibatches and takes optimizer steps with burn's autodiff; the new weights go back to the collector.
 
+mod cluster_task;
 mod collector;
 mod config;
 mod error;
@@ -15,13 +16,15 @@ mod parameters;
 mod ppo;
 mod random;
 mod rollout;
+pub mod run;
 mod task;
 
+pub use cluster_task::ClusterTask;
 pub use collector::{Collector, Episode};
 pub use config::{ConfigSources, DEFAULT_TOTAL_TIMESTEPS, PpoConfig, TrainConfig};
 pub use error::TrainError;
 pub use evaluation::play_greedily;
-pub use learner::{Iteration, Learner};
+pub use learner::{Iteration, Learner, SavedLearner};
 pub use normalization::{ReturnScaler, RunningMoments};
 pub use parameters::{Linear, Parameters};
 pub use ppo::{Adam, Moments, Ppo, Shard, ShardResult, UpdateDiagnostics};

@@ -2,13 +2,12 @@
 
 use microcloud_policy::network::Normalizer;
 use ndarray::Array1;
-use serde::{Deserialize, Serialize};
 
 /// Scaled rewards are clamped to plus and minus this.
 const REWARD_LIMIT: f64 = 10.0;
 
 /// Mean and variance per feature over everything seen so far (Chan, Golub and LeVeque, 1979).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RunningMoments {
     /// Number of rows seen.
     pub count: f64,
@@ -50,7 +49,7 @@ impl RunningMoments {
 }
 
 /// Divides rewards by the running standard deviation of the discounted return (Engstrom et al., 2020).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ReturnScaler {
     gamma: f64,
     returns: Vec<f64>,
@@ -61,6 +60,26 @@ impl ReturnScaler {
     /// A scaler for `num_envs` environments.
     pub fn new(num_envs: usize, gamma: f64) -> Self {
         Self { gamma, returns: vec![0.0; num_envs], moments: RunningMoments::new(1) }
+    }
+
+    /// A scaler with saved running returns and statistics.
+    pub fn from_parts(returns: Vec<f64>, gamma: f64, moments: RunningMoments) -> Self {
+        Self { gamma, returns, moments }
+    }
+
+    /// The running discounted return of every environment.
+    pub fn returns(&self) -> &[f64] {
+        &self.returns
+    }
+
+    /// Statistics of the running returns.
+    pub fn moments(&self) -> &RunningMoments {
+        &self.moments
+    }
+
+    /// Number of environments.
+    pub fn num_envs(&self) -> usize {
+        self.returns.len()
     }
 
     /// Forgets the running returns, not the statistics: new episodes started everywhere.

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use time::OffsetDateTime;
-use time::macros::format_description;
 
 use super::files::{disk, write_whole};
 use crate::config::TrainConfig;
@@ -58,8 +57,10 @@ pub enum Placement {
 pub fn place(run_dir: Option<&Path>, on_exists: OnExists, config: &TrainConfig) -> Result<Placement, TrainError> {
     let Some(path) = run_dir else {
         let scenario = Path::new(&config.scenario).file_stem().and_then(|stem| stem.to_str()).unwrap_or("scenario");
-        let format = format_description!("[year][month][day]T[hour][minute][second]Z");
-        let now = OffsetDateTime::now_utc().format(&format).unwrap_or_default();
+        let now = OffsetDateTime::now_utc();
+        let (year, month, day) = (now.year(), u8::from(now.month()), now.day());
+        let (hour, minute, second) = (now.hour(), now.minute(), now.second());
+        let now = format!("{year}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z");
         let name = format!("{scenario}__{}__s{}__{now}", config.algo, config.seed);
         return Ok(Placement::Fresh(free(&Path::new("runs").join(name))));
     };

@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 
 use time::OffsetDateTime;
-use time::macros::format_description;
+use time::format_description::well_known::Rfc3339;
 
 use super::files::disk;
 use super::folder::RunFolder;
@@ -26,8 +26,7 @@ impl RunLog {
 
     /// Appends one line with the time; a log that cannot be written is no reason to stop.
     pub fn line(&mut self, text: &str) {
-        let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z");
-        let now = OffsetDateTime::now_utc().format(&format).unwrap_or_default();
+        let now = OffsetDateTime::now_utc().truncate_to_second().format(&Rfc3339).unwrap_or_default();
         let _ = writeln!(self.file, "{now} {text}");
     }
 }

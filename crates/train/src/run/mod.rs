@@ -3,8 +3,10 @@
 mod checkpoint;
 mod execute;
 mod files;
+mod final_evaluation;
 mod folder;
 mod log;
+mod prepare;
 mod progress;
 mod provenance;
 mod scalars;
@@ -12,7 +14,9 @@ mod tensorboard;
 
 pub use checkpoint::{PolicyLabels, RunState};
 pub use execute::{FinalEvaluation, Outcome, RunSetup, execute};
+pub use final_evaluation::final_evaluation;
 pub use folder::{OnExists, Placement, RunFolder, place};
+pub use prepare::PreparedRun;
 pub use progress::ProgressMode;
 pub use provenance::Provenance;
 pub use scalars::{JsonLines, ScalarWriter};
