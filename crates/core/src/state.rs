@@ -140,6 +140,10 @@ pub(crate) struct ServiceState {
     /// Factor on every replica's speed, and its leak per second, as faults set them.
     pub speed: f32,
     pub leak_per_s: f32,
+    /// Share of a zone's calls that its own replicas take, and how the rest spreads over zones.
+    pub local: f32x4,
+    pub spill: f32x4,
+    pub all_local: bool,
     /// Requests per second offered this tick, being summed over callers.
     pub inflow: f32x4,
     /// The same when complete.
@@ -334,6 +338,9 @@ impl ClusterState {
                 crash_backoff_s: CRASH_BACKOFF_S.0,
                 speed: 1.0,
                 leak_per_s: 0.0,
+                local: table.present,
+                spill: table.present,
+                all_local: table.everywhere,
                 inflow: zero,
                 offered_per_s: zero,
                 own_success: f32x4::ONE,

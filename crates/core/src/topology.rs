@@ -48,6 +48,8 @@ pub(crate) struct ServiceTable {
     /// 1 in the lanes of its zones.
     pub present: f32x4,
     pub everywhere: bool,
+    /// Replicas per zone at the start.
+    pub zone_replicas: f32x4,
     pub zones: Vec<usize>,
     /// Replicas per node at the start.
     pub placement: [f32; NODE_LANES],
@@ -355,11 +357,16 @@ fn service_table(
         let own: Vec<usize> = (0..nodes.len()).filter(|&node| nodes[node].zone == zone).collect();
         placement[own[(replica / zones.len()) % own.len()]] += 1.0;
     }
+    let mut zone_replicas = [0.0; ZONE_LANES];
+    for (node, replicas) in nodes.iter().zip(placement) {
+        zone_replicas[node.zone] += replicas;
+    }
     let stage_s = service.startup_s / STARTUP_STAGES as f32;
     ServiceTable {
         class: service.class,
         present: f32x4::from(present),
         everywhere,
+        zone_replicas: f32x4::from(zone_replicas),
         placement,
         replicas: service.replicas as f32,
         min_replicas: service.min_replicas.unwrap_or(zones.len() as u32) as f32,

@@ -83,7 +83,6 @@ pub(crate) fn release(topology: &Topology, state: &mut ClusterState, service: us
         // Which replica had which fault is not kept apart: the rest recovers with the last fault.
         return;
     }
-    own.impairment = Impairment::NONE;
     let table = &topology.services[service];
     for node in 0..topology.nodes.len() {
         let amount = own.placement.running[IMPAIRED][node];
@@ -108,9 +107,8 @@ pub(crate) fn release(topology: &Topology, state: &mut ClusterState, service: us
         }
         fold_zone(topology, own, zone);
     }
-    if table.is_managed() {
-        own.moving = true;
-    }
+    own.impairment = Impairment::NONE;
+    own.moving |= table.is_managed();
 }
 
 fn add_source(own: &mut ServiceState, how: Impairment, slot: u8) {
@@ -136,6 +134,10 @@ fn impair(topology: &Topology, own: &mut ServiceState, _service: usize, node: us
     set_lane(&mut impaired.leaked, zone, mixed);
     add_lane(&mut impaired.in_system, zone, moved);
     add_lane(&mut own.populations[HEALTHY].in_system, zone, -moved);
+    if own.impairment.refuse > 0.0 {
+        let total: f32 = own.placement.running.iter().flatten().sum();
+        forget(own, amount / total.max(amount));
+    }
     own.placement.running[HEALTHY][node] -= amount;
     own.placement.running[IMPAIRED][node] += amount;
     fold_zone(topology, own, zone);
@@ -181,9 +183,8 @@ fn stop(
     let table = &topology.services[service];
     let zone = topology.nodes[node].zone;
     let total: f32 = own.placement.running.iter().flatten().sum();
-    if table.hit_ratio > 0.0 && total > 0.0 {
-        // A cache's keys are spread over its replicas.
-        own.hit_ratio *= 1.0 - amount / total;
+    if kind == HEALTHY || own.impairment.refuse == 0.0 {
+        forget(own, amount / total.max(amount));
     }
     let population = &mut own.populations[kind];
     let ready = lane(population.ready, zone).max(amount);
@@ -199,6 +200,11 @@ fn stop(
     add_lane(&mut population.lost, zone, held * lost_ratio);
     own.placement.running[kind][node] -= amount;
     fold_zone(topology, own, zone);
+}
+
+/// A cache's keys are spread over its replicas: those that stop take their share along.
+fn forget(own: &mut ServiceState, share: f32) {
+    own.hit_ratio *= 1.0 - share;
 }
 
 fn held_for_s(population: &crate::state::Population, zone: usize) -> f32 {

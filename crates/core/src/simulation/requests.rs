@@ -4,13 +4,15 @@ use crate::{
     lanes::{exp, f32x4, ratio, unit},
     queueing::{self, QueueTable},
     scenario::{CallMode, ServiceClass},
-    simulation::{arrivals::spread, replicas},
+    simulation::replicas,
     state::{CallState, ClusterState, HEALTHY, IMPAIRED, Impairment, ServiceState},
     topology::{CallTable, DELAY_STAGES, ServiceTable, Topology},
 };
 
 /// Below this share of replicas in rotation, traffic goes to all of them (Envoy's panic threshold).
 const PANIC_RATIO: f32 = 0.5;
+/// Replicas in rotation, as a multiple of the zone's calls, below which calls spill into other zones.
+const OVERPROVISIONING: f32 = 1.4;
 /// Share of a service's answers that a cold replica's speed falls short by.
 const COLD_LOSS: f32 = 0.5;
 /// Relative standard deviation of the wait in a queue that only grows.
@@ -20,7 +22,7 @@ const STATIONARY_LIMIT: f32 = 0.95;
 
 pub(super) fn forward(topology: &Topology, state: &mut ClusterState) {
     let dt = f32x4::splat(topology.tick_s);
-    let ClusterState { services, calls, entry, arrivals_per_s, zone_weight, .. } = state;
+    let ClusterState { services, calls, entry, arrivals_per_s, .. } = state;
     retries_due(&topology.entry, entry, dt);
     entry.first_per_s = *arrivals_per_s;
     entry.attempts_per_s = *arrivals_per_s + entry.due_per_s;
@@ -47,19 +49,34 @@ pub(super) fn forward(topology: &Topology, state: &mut ClusterState) {
             };
             edge.first_per_s = first;
             edge.attempts_per_s = (first + edge.due_per_s) * f32x4::splat(edge.pass);
-            let callee = &topology.services[call.to];
-            services[call.to].inflow += route(edge.attempts_per_s, callee, *zone_weight);
+            let callee = &mut services[call.to];
+            callee.inflow += route(edge.attempts_per_s, callee);
         }
     }
 }
 
-/// Requests of callers in each zone, by the callee's zone.
-fn route(flow: f32x4, callee: &ServiceTable, zone_weight: f32x4) -> f32x4 {
-    if callee.everywhere {
+/// Requests of callers in each zone, by the zone that answers them.
+fn route(flow: f32x4, callee: &ServiceState) -> f32x4 {
+    if callee.all_local {
         return flow;
     }
-    let elsewhere = (flow * (f32x4::ONE - callee.present)).reduce_add();
-    flow * callee.present + spread(zone_weight, callee.present) * f32x4::splat(elsewhere)
+    let here = flow * callee.local;
+    here + callee.spill * f32x4::splat((flow - here).reduce_add())
+}
+
+/// Decides where the next tick's calls go: a zone keeps what its replicas in rotation can take (Envoy's locality
+/// weights with an overprovisioning factor of 1.4), and the rest spreads over zones by replicas in rotation.
+fn localise(table: &ServiceTable, own: &mut ServiceState, in_rotation: f32x4) {
+    own.local = (ratio(in_rotation, table.zone_replicas) * f32x4::splat(OVERPROVISIONING)).fast_min(f32x4::ONE);
+    let total = in_rotation.reduce_add();
+    if total > 0.0 {
+        own.spill = in_rotation / f32x4::splat(total);
+    } else {
+        // Nobody is left anywhere: calls stay where they are, to be refused.
+        own.local = table.present;
+        own.spill = table.present / f32x4::splat(table.zones.len() as f32);
+    }
+    own.all_local = table.everywhere && own.local.reduce_add() >= table.zones.len() as f32 - 1e-3;
 }
 
 /// Moves the retries that wait through their delay chain: each stage an exact exponential, fed by the one before.
@@ -91,6 +108,7 @@ fn serve(table: &ServiceTable, own: &mut ServiceState, queues: &QueueTable, dt: 
     let weights =
         [calm.bitselect(in_rotation[0], healthy.ready), calm.bitselect(in_rotation[1], impaired.ready)];
     let weight = weights[0] + weights[1];
+    localise(table, own, in_rotation[0] + in_rotation[1]);
     let cold = if own.moving { replicas::cold_ratio(own) } else { f32x4::ZERO };
     let mut served = f32x4::ZERO;
     let mut success = f32x4::ZERO;

@@ -3,7 +3,7 @@
 use crate::{
     lanes::{f32x4, ratio, unit},
     scenario::{CallMode, ServiceClass},
-    simulation::{arrivals::spread, replicas, requests::exceeds},
+    simulation::{replicas, requests::exceeds},
     state::{CallState, ClusterState, HEALTHY, IMPAIRED, ServiceState},
     topology::{CallTable, ServiceTable, Topology},
 };
@@ -33,7 +33,7 @@ struct Reply {
 
 pub(super) fn backward(topology: &Topology, state: &mut ClusterState) {
     let dt = topology.tick_s;
-    let ClusterState { services, calls, entry, zone_weight, accounts, .. } = state;
+    let ClusterState { services, calls, entry, accounts, .. } = state;
     for &service in topology.order.iter().rev() {
         let service = service as usize;
         let table = &topology.services[service];
@@ -42,7 +42,7 @@ pub(super) fn backward(topology: &Topology, state: &mut ClusterState) {
         for index in table.calls.clone() {
             let call = &topology.calls[index];
             let edge = &mut calls[index];
-            let reply = reply(&topology.services[call.to], &services[call.to], call.timeout_s, *zone_weight);
+            let reply = reply(&services[call.to], call.timeout_s);
             let attempts = settle(call, edge, &reply, dt);
             match call.mode {
                 CallMode::Sync | CallMode::Miss => {
@@ -75,7 +75,7 @@ pub(super) fn backward(topology: &Topology, state: &mut ClusterState) {
         finish(topology, service, &mut services[service], success, mean, variance, dt);
     }
 
-    let reply = reply(&topology.services[topology.entry.to], &services[topology.entry.to], topology.entry.timeout_s, *zone_weight);
+    let reply = entry_reply(&services[topology.entry.to], topology.entry.timeout_s);
     settle(&topology.entry, entry, &reply, dt);
     state.p99_s = quantile(&services[topology.entry.to]).min(topology.entry.timeout_s);
     let arrivals = state.arrivals_per_s.to_array();
@@ -159,8 +159,21 @@ fn leak(topology: &Topology, service: usize, own: &mut ServiceState, dt: f32) {
     }
 }
 
-/// One attempt's reply, over both populations and, where the callee is elsewhere, over its zones.
-fn reply(table: &ServiceTable, callee: &ServiceState, timeout_s: f32, zone_weight: f32x4) -> Reply {
+/// One attempt's reply as callers in each zone see it, over the zones that answer them.
+fn reply(callee: &ServiceState, timeout_s: f32) -> Reply {
+    let mut reply = entry_reply(callee, timeout_s);
+    if !callee.all_local {
+        let over = |lanes: f32x4| {
+            callee.local * lanes
+                + (f32x4::ONE - callee.local) * f32x4::splat((lanes * callee.spill).reduce_add())
+        };
+        reply = Reply { failure: over(reply.failure), held_s: over(reply.held_s), variance: over(reply.variance) };
+    }
+    reply
+}
+
+/// One attempt's reply from each zone, over both populations.
+fn entry_reply(callee: &ServiceState, timeout_s: f32) -> Reply {
     let limit = f32x4::splat(timeout_s);
     let (mut late, mut held, mut second) = (f32x4::ZERO, f32x4::ZERO, f32x4::ZERO);
     let kinds = if callee.has_impaired { 2 } else { 1 };
@@ -174,18 +187,11 @@ fn reply(table: &ServiceTable, callee: &ServiceState, timeout_s: f32, zone_weigh
         second += population.share * (mean * mean + kept * kept);
     }
     let answered = (f32x4::ONE - callee.failure) * (f32x4::ONE - late);
-    let mut reply = Reply {
+    Reply {
         failure: unit(f32x4::ONE - answered),
         held_s: held,
         variance: (second - held * held).fast_max(f32x4::ZERO),
-    };
-    if !table.everywhere {
-        let there = spread(zone_weight, table.present);
-        let here = table.present.simd_gt(f32x4::ZERO);
-        let over = |lanes: f32x4| here.bitselect(lanes, f32x4::splat((lanes * there).reduce_add()));
-        reply = Reply { failure: over(reply.failure), held_s: over(reply.held_s), variance: over(reply.variance) };
     }
-    reply
 }
 
 /// Settles a call's tick: final failures, retries under the budget, the breaker. Returns attempts per call.
