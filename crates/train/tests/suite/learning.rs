@@ -56,3 +56,21 @@ fn the_seed_decides_the_weights() {
     assert_eq!(trained(4, 1), trained(4, 1));
     assert_ne!(trained(4, 1), trained(5, 1));
 }
+
+#[test]
+fn a_restored_learner_is_the_one_that_was_saved() {
+    let config = PpoConfig { num_envs: 16, num_steps: 64, update_epochs: 2, ..PpoConfig::default() };
+    let (mut first, mut second) = (learner(config.clone(), 5_000, 4, 1), learner(config, 5_000, 4, 1));
+    first.iterate().unwrap();
+    first.iterate().unwrap();
+    let saved = first.save();
+    second.restore(saved.clone()).unwrap();
+    assert_eq!(second.step(), first.step());
+    let mut restored = second.save();
+    // Environments begin anew, and with them the running returns.
+    restored.scaler = saved.scaler.clone();
+    assert_eq!(restored, saved);
+
+    let other = PpoConfig { num_envs: 16, num_steps: 64, hidden: vec![8], ..PpoConfig::default() };
+    assert!(learner(other, 5_000, 4, 1).restore(saved).unwrap_err().contains("layers"));
+}
