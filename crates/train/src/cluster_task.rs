@@ -32,12 +32,7 @@ impl ClusterTask {
     ///
     /// # Errors
     /// As [`VectorEnvironment::new`].
-    pub fn new(
-        topology: Arc<Topology>,
-        num_envs: usize,
-        threads: usize,
-        staggered: bool,
-    ) -> Result<Self, VectorError> {
+    pub fn new(topology: Arc<Topology>, num_envs: usize, threads: usize, staggered: bool) -> Result<Self, VectorError> {
         let clusters = VectorEnvironment::new(topology, Split::Train, num_envs, threads)?;
         Ok(Self { clusters, staggered, sums: Sums::default() })
     }

@@ -64,7 +64,7 @@ impl Learner {
         threads: usize,
     ) -> Result<Self, TrainError> {
         let (num_envs, width, num_actions) = (task.num_envs(), task.observation_size(), task.num_actions());
-        let parameters = Parameters::new(width, &config.hidden, num_actions, seed);
+        let parameters = Parameters::new(width, &config.hidden, num_actions, config.no_op_prior, seed);
         let network = parameters.to_network(Normalizer::identity(width)).map_err(TrainError::Usage)?;
         let scaler = config.norm_reward.then(|| ReturnScaler::new(num_envs, config.gamma));
         let rollout = Rollout::new(config.num_steps, num_envs, width, num_actions);

@@ -27,7 +27,9 @@ pub struct Parameters {
 
 impl Parameters {
     /// Orthogonal weights with gain sqrt 2 in hidden layers, 0.01 at the logits and 1 at the value; biases are zero.
-    pub fn new(observation_size: usize, hidden: &[usize], num_actions: usize, seed: u64) -> Self {
+    ///
+    /// Where `no_op_prior` is positive, action 0 begins with about that probability among all actions.
+    pub fn new(observation_size: usize, hidden: &[usize], num_actions: usize, no_op_prior: f64, seed: u64) -> Self {
         let mut random = RandomStream::new(seed, Purpose::Weights, 0);
         let mut perceptron = |outputs: usize, last_gain: f64| {
             let mut inputs = observation_size;
@@ -42,7 +44,15 @@ impl Parameters {
             }
             layers
         };
-        Self { actor: perceptron(num_actions, 0.01), critic: perceptron(1, 1.0) }
+        let (mut actor, critic) = (perceptron(num_actions, 0.01), perceptron(1, 1.0));
+        if no_op_prior > 0.0
+            && let Some(last) = actor.last_mut()
+        {
+            let mut bias = vec![0.0; num_actions];
+            bias[0] = (no_op_prior / (1.0 - no_op_prior) * (num_actions as f64 - 1.0).max(1.0)).ln() as f32;
+            last.bias = tensor(bias, 1, num_actions);
+        }
+        Self { actor, critic }
     }
 
     /// The parameters of a network that was saved.

@@ -48,15 +48,15 @@ impl CheckpointPolicy {
         for (what, found, found_size, names) in checks {
             let expected = schema_hash(names);
             if *found != expected || found_size != names.len() {
-                return Err(CheckpointError::Schema {
-                    path: path_in_errors,
-                    what,
-                    found: found.chars().take(12).collect(),
-                    found_size,
-                    scenario: file.scenario.clone(),
-                    expected: expected.chars().take(12).collect(),
-                    expected_size: names.len(),
-                });
+                let short = |hash: &str| hash.chars().take(12).collect::<String>();
+                let reason = format!(
+                    "its {what} schema is {} ({found_size} {what}s, scenario {}), the environment's is {} ({} {what}s)",
+                    short(found),
+                    file.scenario,
+                    short(&expected),
+                    names.len()
+                );
+                return Err(CheckpointError::Schema { path: path_in_errors, reason });
             }
         }
         let name = format!("{}:{}", file.algo, path.display());

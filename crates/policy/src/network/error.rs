@@ -32,25 +32,12 @@ pub enum CheckpointError {
         reason: String,
     },
     /// The policy is sound, and made for another environment.
-    #[error(
-        "{}: made for another environment: its {what} schema is {found} ({found_size} {what}s, scenario {scenario}), this environment's is {expected} ({expected_size} {what}s)",
-        path.display()
-    )]
+    #[error("{}: made for another environment: {reason}", path.display())]
     Schema {
         /// The policy file.
         path: PathBuf,
-        /// `observation` or `action`.
-        what: &'static str,
-        /// First digits of the file's schema hash.
-        found: String,
-        /// How many of them the file's network has.
-        found_size: usize,
-        /// The scenario that the policy was trained on.
-        scenario: String,
-        /// First digits of the environment's schema hash.
-        expected: String,
-        /// How many of them the environment has.
-        expected_size: usize,
+        /// Whether observations or actions differ, and how.
+        reason: String,
     },
 }
 

@@ -76,7 +76,11 @@ impl TrainConfig {
             return Err(TrainError::Usage("algo: dqn is not available yet; allowed: ppo".into()));
         }
         if !ALGORITHMS.contains(&self.algo.as_str()) {
-            return Err(TrainError::Usage(format!("algo: {:?} is unknown; allowed: {}", self.algo, ALGORITHMS.join(", "))));
+            return Err(TrainError::Usage(format!(
+                "algo: {:?} is unknown; allowed: {}",
+                self.algo,
+                ALGORITHMS.join(", ")
+            )));
         }
         let ppo = &self.ppo;
         let count = |key: &str, value: u64, least: u64, most: u64| {
@@ -118,6 +122,7 @@ impl TrainConfig {
         real("ppo.ent_coef", ppo.ent_coef, 0.0, 100.0)?;
         real("ppo.vf_coef", ppo.vf_coef, 0.0, 1000.0)?;
         real("ppo.max_grad_norm", ppo.max_grad_norm, 1e-9, 1e9)?;
+        real("ppo.no_op_prior", ppo.no_op_prior, 0.0, 0.999_999)?;
         ppo.target_kl.map_or(Ok(()), |limit| real("ppo.target_kl", limit, 1e-9, 1e9))
     }
 }

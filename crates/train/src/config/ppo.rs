@@ -39,6 +39,8 @@ pub struct PpoConfig {
     pub target_kl: Option<f64>,
     /// Sizes of the hidden layers of actor and critic.
     pub hidden: Vec<usize>,
+    /// Probability of the no-op before anything is learned; 0 makes all actions equally likely.
+    pub no_op_prior: f64,
     /// Whether observations are normalised by their running mean and variance.
     pub norm_obs: bool,
     /// Whether rewards are divided by the running standard deviation of the discounted return.
@@ -64,6 +66,7 @@ impl Default for PpoConfig {
             max_grad_norm: 0.5,
             target_kl: None,
             hidden: vec![128, 128],
+            no_op_prior: 0.9,
             norm_obs: true,
             norm_reward: true,
         }

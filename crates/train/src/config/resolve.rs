@@ -92,8 +92,8 @@ impl ConfigSources {
             TrainConfig::deserialize(Value::Table(table.clone()))
                 .map_err(|error| TrainError::Usage(format!("{origin}: {key}: {}", first_line(&error))))?;
         }
-        let config = TrainConfig::deserialize(Value::Table(table))
-            .map_err(|error| TrainError::Usage(first_line(&error)))?;
+        let config =
+            TrainConfig::deserialize(Value::Table(table)).map_err(|error| TrainError::Usage(first_line(&error)))?;
         config.validate()?;
         Ok(config)
     }
@@ -196,7 +196,8 @@ mod tests {
 
     #[test]
     fn later_sources_win_and_the_whole_reads_back_equal() {
-        let config = resolved("seed = 7\n[ppo]\ngamma = 0.9", &["ppo.gamma=1", "ppo.target_kl=0.02", "total_timesteps=2_000"]);
+        let config =
+            resolved("seed = 7\n[ppo]\ngamma = 0.9", &["ppo.gamma=1", "ppo.target_kl=0.02", "total_timesteps=2_000"]);
         let config = config.unwrap();
         assert_eq!((config.seed, config.ppo.gamma, config.ppo.target_kl), (7, 1.0, Some(0.02)));
         assert_eq!(config.total_timesteps, 2000);

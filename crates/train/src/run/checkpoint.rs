@@ -122,8 +122,8 @@ pub fn read_latest(
     let state: RunState =
         serde_json::from_slice(&state_bytes).map_err(|error| corrupt(STATE_FILE, error.to_string()))?;
     let trainer = verified_file(&path, TRAINER_FILE)?;
-    let mut saved = read_trainer(&trainer, names, &state, gamma, policy)
-        .map_err(|reason| corrupt(TRAINER_FILE, reason))?;
+    let mut saved =
+        read_trainer(&trainer, names, &state, gamma, policy).map_err(|reason| corrupt(TRAINER_FILE, reason))?;
     saved.iteration = state.iteration;
     Ok((saved, state))
 }

@@ -66,7 +66,7 @@ pub fn execute(setup: RunSetup<'_>) -> Result<Outcome, TrainError> {
     let folder = setup.folder.clone();
     let mut step = 0;
     let result = Run::start(setup).and_then(|mut run| {
-        let result = run.to_end();
+        let result = run.play_out();
         step = run.learner.step();
         run.progress.finish();
         let line = match &result {
@@ -112,8 +112,7 @@ impl<'a> Run<'a> {
         // The end of an earlier part of the run is not this part's.
         let _ = std::fs::remove_file(folder.join("exit.json"));
         let mut log = RunLog::open(&folder)?;
-        let mut learner =
-            Learner::new(config.ppo.clone(), task, config.total_timesteps, config.seed, config.threads)?;
+        let mut learner = Learner::new(config.ppo.clone(), task, config.total_timesteps, config.seed, config.threads)?;
         let mut state = RunState::default();
         if setup.resumed && checkpoint::has_latest(folder.path()) {
             let names = learner.parameter_names();
@@ -143,7 +142,7 @@ impl<'a> Run<'a> {
         })
     }
 
-    fn to_end(&mut self) -> Result<Outcome, TrainError> {
+    fn play_out(&mut self) -> Result<Outcome, TrainError> {
         self.progress.note(&format!("run folder: {}", self.folder.path().display()));
         while !self.learner.finished() {
             let before = self.learner.step();
@@ -203,7 +202,8 @@ impl<'a> Run<'a> {
         let step = self.learner.step();
         let mut scalars = vec![("eval/episodic_return", mean)];
         let own = self.evaluation_task.drain_scalars();
-        scalars.extend(own.iter().filter(|(name, _)| *name == "slo/availability").map(|&(_, v)| ("eval/availability", v)));
+        scalars
+            .extend(own.iter().filter(|(name, _)| *name == "slo/availability").map(|&(_, v)| ("eval/availability", v)));
         self.write_scalars(step, &scalars)?;
         self.log.line(&format!("step {step}: mean return {mean:.6} over {} fixed train levels", returns.len()));
         if self.state.best_return.is_none_or(|best| mean > best) {

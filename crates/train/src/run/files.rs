@@ -54,9 +54,5 @@ fn sync_parent(path: &Path) -> Result<(), TrainError> {
 
 /// Folders can be synced on Unix; elsewhere renaming is what there is.
 fn sync(folder: &Path) -> Result<(), TrainError> {
-    if cfg!(unix) {
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(disk(folder))
-    } else {
-        Ok(())
-    }
+    if cfg!(unix) { File::open(folder).and_then(|folder| folder.sync_all()).map_err(disk(folder)) } else { Ok(()) }
 }

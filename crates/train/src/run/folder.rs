@@ -114,8 +114,7 @@ impl RunFolder {
     pub fn open(path: &Path) -> Result<(Self, TrainConfig), TrainError> {
         let file = path.join("config.toml");
         let unreadable = |reason: String| TrainError::Usage(format!("{}: {reason}", file.display()));
-        let text = fs::read_to_string(&file)
-            .map_err(|error| unreadable(format!("no run to resume here: {error}")))?;
+        let text = fs::read_to_string(&file).map_err(|error| unreadable(format!("no run to resume here: {error}")))?;
         let mut sources = crate::config::ConfigSources::default();
         sources.add_toml(&text, &file.display().to_string())?;
         Ok((Self { path: path.to_owned() }, sources.resolve()?))

@@ -104,7 +104,8 @@ mod tests {
         let mut writer = TensorBoard::new(folder.path());
         writer.write(1, &[("charts/SPS", 1.0)]).unwrap();
         drop(writer);
-        let events = std::fs::read_dir(folder.path()).unwrap().filter_map(|entry| entry.unwrap().file_name().into_string().ok());
+        let events =
+            std::fs::read_dir(folder.path()).unwrap().filter_map(|entry| entry.unwrap().file_name().into_string().ok());
         assert_eq!(events.filter(|name| name.starts_with("events.out.tfevents.")).count(), 1);
     }
 }

@@ -56,7 +56,9 @@ fn a_short_run_completes_resumes_and_refuses_contradictions() {
     all.extend(["--set", "final_control_episodes=1"]);
     let output = train(path, &all);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    for name in ["config.toml", "manifest.json", "scenario.toml", "metrics.jsonl", "train.log", "evaluation.json", "exit.json"] {
+    for name in
+        ["config.toml", "manifest.json", "scenario.toml", "metrics.jsonl", "train.log", "evaluation.json", "exit.json"]
+    {
         assert!(path.join("r").join(name).is_file(), "{name}");
     }
     assert!(train(path, &["--resume", "r", "--seed", "1"]).status.success());

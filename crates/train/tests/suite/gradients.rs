@@ -20,7 +20,7 @@ fn rollout(rows: usize, width: usize, num_actions: usize) -> Rollout {
 #[test]
 fn the_network_that_plays_agrees_with_burn() {
     let (rows, width, num_actions) = (37, 23, 9);
-    let mut parameters = Parameters::new(width, &[64, 48], num_actions, 3);
+    let mut parameters = Parameters::new(width, &[64, 48], num_actions, 0.0, 3);
     parameters = parameters.map(|tensor| tensor + 0.02);
     let observations = Array2::from_shape_fn((rows, width), |(r, c)| ((r * 31 + c * 17) % 97) as f32 * 0.05 - 2.0);
     let mean = Array1::from_shape_fn(width, |c| c as f32 * 0.1 - 1.0);
@@ -52,7 +52,7 @@ fn nothing_flows_through_illegal_actions() {
         rollout.action_masks[row * num_actions + illegal] = false;
         rollout.actions[row] = [0, 1, 3, 4][row % 4];
     }
-    let parameters = Parameters::new(width, &[16], num_actions, 1);
+    let parameters = Parameters::new(width, &[16], num_actions, 0.0, 1);
     let config = PpoConfig::default();
     let all: Vec<usize> = (0..rows).collect();
     let result = Shard::gather(&rollout, &all, &rollout.advantages.clone()).gradients(&parameters, &config, rows);
@@ -93,7 +93,7 @@ fn gradients_agree_with_finite_differences_of_the_loss() {
         }
         sum / rows as f64
     };
-    let parameters = Parameters::new(width, &[8], num_actions, 5);
+    let parameters = Parameters::new(width, &[8], num_actions, 0.0, 5);
     let all: Vec<usize> = (0..rows).collect();
     let result = Shard::gather(&rollout, &all, &rollout.advantages.clone()).gradients(&parameters, &config, rows);
     let mut checked = 0;
@@ -120,7 +120,7 @@ fn gradients_agree_with_finite_differences_of_the_loss() {
 
 #[test]
 fn the_gradient_is_clipped_by_its_global_norm() {
-    let parameters = Parameters::new(4, &[8], 2, 1);
+    let parameters = Parameters::new(4, &[8], 2, 0.0, 1);
     let count = parameters.tensors().count();
     let gradients: Vec<_> = parameters.tensors().map(|tensor| tensor.clone() * 0.0 + 3.0).collect();
     let elements: usize = parameters.tensors().map(|tensor| tensor.dims().iter().product::<usize>()).sum();

@@ -14,6 +14,7 @@ fn cart_pole_config() -> PpoConfig {
         gae_lambda: 0.9,
         update_epochs: 10,
         ent_coef: 0.0,
+        no_op_prior: 0.0,
         norm_obs: false,
         ..PpoConfig::default()
     }

@@ -14,7 +14,15 @@ use crate::cart_pole::CartPole;
 
 fn config() -> TrainConfig {
     let ppo = PpoConfig { num_envs: 8, num_steps: 32, hidden: vec![16], ..PpoConfig::default() };
-    TrainConfig { total_timesteps: 2048, checkpoint_every: 512, eval_every: 1024, eval_episodes: 8, threads: 1, ppo, ..TrainConfig::default() }
+    TrainConfig {
+        total_timesteps: 2048,
+        checkpoint_every: 512,
+        eval_every: 1024,
+        eval_episodes: 8,
+        threads: 1,
+        ppo,
+        ..TrainConfig::default()
+    }
 }
 
 fn no_evaluation(_: &Path) -> Result<Option<(Value, String)>, TrainError> {
@@ -118,7 +126,8 @@ fn a_complete_run_leaves_checkpoints_scalars_and_its_end() {
         assert!(lines[0][name].is_f64(), "{name}");
     }
     assert!(lines.iter().any(|line| line["charts/episodic_return"].is_f64()));
-    let names: Vec<_> = fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let names: Vec<_> =
+        fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     assert!(names.iter().any(|name| name.starts_with("events.out.tfevents.")));
     assert!(!names.iter().any(|name| name.ends_with(".tmp")));
 }
