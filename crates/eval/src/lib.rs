@@ -1,1 +1,29 @@
 //! Runs policies on held-out levels and reports statistics.
+//!
+//! [`evaluate`] draws levels of a split, plays every policy on the same ones and returns an [`EvaluationReport`]; no-op and
+//! oracle are always played, since they are the ends of the score's scale. [`play`] is what lies beneath: one policy on a
+//! list of levels, one [`EpisodeOutcome`] each, in the order of the levels. An episode's outcome depends on its level and
+//! its policy alone, so neither the number of threads nor the other levels can change it.
+
+mod contender;
+mod episode;
+mod error;
+mod evaluate;
+mod file;
+mod play;
+mod record;
+mod report;
+mod statistics;
+mod table;
+mod throughput;
+
+pub use contender::{Contender, PolicyError};
+pub use episode::EpisodeOutcome;
+pub use error::EvaluationError;
+pub use evaluate::{EvaluationConfig, evaluate};
+pub use file::replace_file;
+pub use play::{Progress, mean_return, play};
+pub use record::Recorder;
+pub use report::{ControlStatistics, EvaluationReport, EvaluationRow, ReturnStatistics, Score};
+pub use statistics::{bootstrap_ci95, cvar10, mean};
+pub use throughput::{Throughput, measure_throughput};

@@ -1,6 +1,17 @@
 //! What maps an observation to an action: scripted baselines and networks read from safetensors.
 
+pub mod detector;
 pub mod network;
+mod no_op;
+mod oracle;
 mod policy;
+mod random;
+mod registry;
+pub mod threshold_rules;
 
+pub use no_op::NoOp;
+pub use oracle::{Oracle, PrivilegedPolicy};
 pub use policy::Policy;
+pub use random::RandomPolicy;
+pub use registry::{BASELINE_NAMES, Baseline, RegistryError, baseline, check_baseline_name, nearest_name};
+pub use threshold_rules::{ThresholdRules, ThresholdRulesConfig};

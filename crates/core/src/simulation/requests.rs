@@ -99,14 +99,11 @@ fn serve(table: &ServiceTable, own: &mut ServiceState, queues: &QueueTable, dt: 
     own.inflow = f32x4::ZERO;
     own.offered_per_s = offered;
     let [healthy, impaired] = &own.populations;
-    let in_rotation = [
-        healthy.ready * (f32x4::ONE - healthy.ejected),
-        impaired.ready * (f32x4::ONE - impaired.ejected),
-    ];
+    let in_rotation =
+        [healthy.ready * (f32x4::ONE - healthy.ejected), impaired.ready * (f32x4::ONE - impaired.ejected)];
     let all = healthy.ready + impaired.ready;
     let calm = (in_rotation[0] + in_rotation[1]).simd_ge(all * f32x4::splat(PANIC_RATIO));
-    let weights =
-        [calm.bitselect(in_rotation[0], healthy.ready), calm.bitselect(in_rotation[1], impaired.ready)];
+    let weights = [calm.bitselect(in_rotation[0], healthy.ready), calm.bitselect(in_rotation[1], impaired.ready)];
     let weight = weights[0] + weights[1];
     localise(table, own, in_rotation[0] + in_rotation[1]);
     let cold = if own.moving { replicas::cold_ratio(own) } else { f32x4::ZERO };

@@ -1,0 +1,46 @@
+//! Reads a command's arguments; what is wrong with them is said on one line.
+
+use clap::{Parser, error::ErrorKind};
+
+use crate::{Failure, print};
+
+/// The command's arguments; none where help or the version was asked for, and printed.
+///
+/// # Errors
+/// Arguments that the command does not have, or values that they do not take.
+pub fn parse<A: Parser>() -> Result<Option<A>, Failure> {
+    let error = match A::try_parse() {
+        Ok(arguments) => return Ok(Some(arguments)),
+        Err(error) => error,
+    };
+    let text = error.render().to_string();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => print(&text).map(|()| None),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            Err(Failure::usage("an argument is missing; `--help` lists what there is, with an example"))
+        }
+        _ => Err(Failure::usage(one_line(&text))),
+    }
+}
+
+/// clap's message without its usage section, on one line.
+fn one_line(text: &str) -> String {
+    let said = text.split("\nUsage:").next().unwrap_or(text).split("\nFor more information").next().unwrap_or(text);
+    let words: Vec<&str> = said.split_whitespace().collect();
+    format!("{}; see `--help`", words.join(" ").trim_start_matches("error: "))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_message_keeps_what_is_wrong_and_what_is_allowed() {
+        let text = "error: invalid value 'tset' for '--split <SPLIT>'\n  [possible values: train, test]\n\n  tip: a similar \
+                    value exists: 'test'\n\nFor more information, try '--help'.\n";
+        let line = super::one_line(text);
+        assert_eq!(
+            line,
+            "invalid value 'tset' for '--split <SPLIT>' [possible values: train, test] tip: a similar value exists: \
+             'test'; see `--help`"
+        );
+    }
+}

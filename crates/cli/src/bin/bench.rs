@@ -1,0 +1,85 @@
+//! The command `bench`: how fast environments step under random legal actions.
+
+use std::{fmt::Write, process::ExitCode};
+
+use clap::Parser;
+use microcloud_cli::{Destination, Failure, ProgressLine, finish, load_topology, parse, print};
+use microcloud_eval::{Progress, Throughput, measure_throughput};
+use serde_json::json;
+
+/// Measures how fast environments step: random legal actions on train levels, with faults, telemetry, masks and autoreset.
+#[derive(Parser)]
+#[command(version, after_help = "Example:\n  cargo run --bin bench -- --num-envs 1,64 --threads 1 --seconds 1 --json")]
+struct Arguments {
+    /// Built-in scenario or TOML file
+    #[arg(long, value_name = "NAME|FILE.toml", default_value = "spine12")]
+    scenario: String,
+    /// Environments stepped together
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 16, 256, 4096])]
+    num_envs: Vec<usize>,
+    /// Threads they are stepped on
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 2])]
+    threads: Vec<usize>,
+    /// Seconds that each pair of the two is measured for
+    #[arg(long, default_value_t = 2.0)]
+    seconds: f64,
+    /// Print JSON to standard output, and nothing else there
+    #[arg(long)]
+    json: bool,
+}
+
+fn main() -> ExitCode {
+    finish(run())
+}
+
+fn run() -> Result<(), Failure> {
+    let Some(arguments) = parse::<Arguments>()? else { return Ok(()) };
+    if !(arguments.seconds > 0.0 && arguments.seconds <= 3600.0) {
+        return Err(Failure::usage(format!("--seconds {}; allowed: above 0, at most 3600", arguments.seconds)));
+    }
+    for (key, values, most) in [("num-envs", &arguments.num_envs, 1 << 20), ("threads", &arguments.threads, 1024)] {
+        if let Some(value) = values.iter().find(|value| !(1..=most).contains(*value)) {
+            return Err(Failure::usage(format!("--{key} {value}; allowed: 1 to {most}")));
+        }
+    }
+    let topology = load_topology(&arguments.scenario)?;
+    let progress = ProgressLine::new(arguments.num_envs.len() * arguments.threads.len(), "measurements")?;
+    let mut rows = Vec::new();
+    for &threads in &arguments.threads {
+        for &num_envs in &arguments.num_envs {
+            rows.push(measure_throughput(&topology, num_envs, threads, arguments.seconds, &progress)?);
+            progress.advance(1);
+        }
+    }
+    progress.clear();
+    if arguments.json {
+        return Destination::Stdout.write(&format!("{:#}\n", json!({"schema": 1, "rows": rows})));
+    }
+    print(&table(&rows))
+}
+
+fn table(rows: &[Throughput]) -> String {
+    let mut text = String::new();
+    if let Some(row) = rows.first() {
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            text,
+            "{}: {} groups, {} calls, observations of {} numbers, {} ticks a step",
+            row.scenario, row.groups, row.edges, row.observation_size, row.ticks_per_step
+        );
+    }
+    let _ =
+        writeln!(text, "{:>8}  {:>7}  {:>12}  {:>12}  {:>9}", "num_envs", "threads", "ticks/s", "steps/s", "us/tick");
+    for row in rows {
+        let _ = writeln!(
+            text,
+            "{:>8}  {:>7}  {:>12.0}  {:>12.0}  {:>9.3}",
+            row.num_envs,
+            row.threads,
+            row.ticks_per_s,
+            row.steps_per_s,
+            1e6 / row.ticks_per_s.max(1e-9)
+        );
+    }
+    text
+}

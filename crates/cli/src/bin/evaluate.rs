@@ -1,0 +1,86 @@
+//! The command `evaluate`: policies on the same drawn levels, as a table and as JSON.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::Parser;
+use microcloud_cli::{Destination, Failure, ProgressLine, contender, finish, load_scenarios, parse, print};
+use microcloud_core::Split;
+use microcloud_eval::{Contender, EvaluationConfig, Recorder, evaluate};
+
+/// Runs policies on the same levels and reports return, score, availability, detection and recovery.
+///
+/// The score is 0 for no-op and 1 for oracle, which are always run; every policy plays the same levels.
+#[derive(Parser)]
+#[command(
+    version,
+    after_help = "Example:\n  cargo run --bin evaluate -- no-op threshold-rules --scenario spine12 --episodes 20 --control-episodes 5"
+)]
+struct Arguments {
+    /// Baselines (no-op, random, threshold-rules, oracle), folders under policies/, checkpoint folders or run folders
+    #[arg(required = true, value_name = "POLICY")]
+    policies: Vec<String>,
+    /// Built-in scenario, TOML file, or `all`; repeatable
+    #[arg(long, value_name = "NAME|FILE.toml|all", default_value = "spine12")]
+    scenario: Vec<String>,
+    /// Levels to draw from: train, test or heldout
+    #[arg(long, default_value = "test")]
+    split: Split,
+    /// Levels with faults
+    #[arg(long, default_value_t = 200)]
+    episodes: usize,
+    /// Levels without faults
+    #[arg(long, default_value_t = 50)]
+    control_episodes: usize,
+    /// Draws the levels
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Threads; 0 takes as many as the machine has
+    #[arg(long, default_value_t = 0)]
+    threads: usize,
+    /// Write the report here as JSON; `-` is standard output, and nothing else is printed there
+    #[arg(long, value_name = "FILE")]
+    json: Option<String>,
+    /// Write one .jsonl file per episode of the policies named into this folder
+    #[arg(long, value_name = "DIR")]
+    record: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    finish(run())
+}
+
+fn run() -> Result<(), Failure> {
+    let Some(arguments) = parse::<Arguments>()? else { return Ok(()) };
+    for (key, value, least, most) in [
+        ("episodes", arguments.episodes, 1, 1_000_000),
+        ("control-episodes", arguments.control_episodes, 0, 1_000_000),
+        ("threads", arguments.threads, 0, 1024),
+    ] {
+        if !(least..=most).contains(&value) {
+            return Err(Failure::usage(format!("--{key} {value}; allowed: {least} to {most}")));
+        }
+    }
+    let json = arguments.json.as_deref().map(Destination::from);
+    let topologies = load_scenarios(&arguments.scenario)?;
+    let contenders =
+        arguments.policies.iter().map(|policy| contender(policy)).collect::<Result<Vec<Contender>, _>>()?;
+    if let Some(json) = &json {
+        json.check()?;
+    }
+    let recorder = arguments.record.as_deref().map(Recorder::new).transpose()?;
+    let config = EvaluationConfig {
+        split: arguments.split,
+        episodes: arguments.episodes,
+        control_episodes: arguments.control_episodes,
+        seed: arguments.seed,
+        threads: arguments.threads,
+    };
+    let progress = ProgressLine::new(config.total_episodes(topologies.len(), &contenders), "episodes")?;
+    let report = evaluate(&config, &topologies, &contenders, recorder.as_ref(), &progress);
+    progress.clear();
+    let report = report?;
+    if let Some(json) = &json {
+        json.write(&report.to_json())?;
+    }
+    if json == Some(Destination::Stdout) { Ok(()) } else { print(&report.to_string()) }
+}

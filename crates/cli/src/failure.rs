@@ -1,0 +1,71 @@
+//! A command's failure: one line for people, one exit code for scripts.
+
+use std::{
+    fmt::Display,
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use microcloud_core::ScenarioError;
+use microcloud_eval::EvaluationError;
+use microcloud_policy::RegistryError;
+
+/// Why a command ends without having done what was asked.
+#[derive(Debug)]
+pub struct Failure {
+    exit_code: u8,
+    message: String,
+}
+
+impl Failure {
+    /// Wrong usage or configuration: exit code 2.
+    pub fn usage(message: impl Display) -> Self {
+        Self { exit_code: 2, message: message.to_string() }
+    }
+
+    /// A corrupt file: exit code 3.
+    pub fn corrupt(message: impl Display) -> Self {
+        Self { exit_code: 3, message: message.to_string() }
+    }
+
+    /// A file that cannot be written: exit code 5.
+    pub fn disk(message: impl Display) -> Self {
+        Self { exit_code: 5, message: message.to_string() }
+    }
+
+    /// Stopped by the user: exit code 130.
+    pub fn interrupted() -> Self {
+        Self { exit_code: 130, message: "interrupted before the report was complete".to_owned() }
+    }
+}
+
+impl From<ScenarioError> for Failure {
+    fn from(error: ScenarioError) -> Self {
+        Self { exit_code: error.exit_code(), message: error.to_string() }
+    }
+}
+
+impl From<RegistryError> for Failure {
+    fn from(error: RegistryError) -> Self {
+        Self::usage(error)
+    }
+}
+
+impl From<EvaluationError> for Failure {
+    fn from(error: EvaluationError) -> Self {
+        match error {
+            EvaluationError::Interrupted => Self::interrupted(),
+            EvaluationError::Record { .. } => Self::disk(error),
+            _ => Self::usage(error),
+        }
+    }
+}
+
+/// Prints a failure on one line to standard error and gives the exit code.
+pub fn finish(result: Result<(), Failure>) -> ExitCode {
+    let Err(failure) = result else { return ExitCode::SUCCESS };
+    let line = failure.message.split_whitespace().collect::<Vec<_>>().join(" ");
+    // Where standard error is closed there is nobody left to tell.
+    let _ = writeln!(io::stderr(), "error: {line}");
+    ExitCode::from(failure.exit_code)
+}

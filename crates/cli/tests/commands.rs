@@ -1,0 +1,114 @@
+//! What the commands print and write when nothing is wrong.
+
+use std::{
+    error::Error,
+    fs,
+    path::Path,
+    process::{Command, Output, Stdio},
+    time::Duration,
+};
+
+use serde_json::Value;
+
+type Outcome = Result<(), Box<dyn Error>>;
+
+const EVALUATE: &str = env!("CARGO_BIN_EXE_evaluate");
+const SCENARIO: &str = env!("CARGO_BIN_EXE_scenario");
+const BENCH: &str = env!("CARGO_BIN_EXE_bench");
+
+fn run(folder: &Path, command: &str, arguments: &str) -> Result<Output, Box<dyn Error>> {
+    let output = Command::new(command).args(arguments.split_whitespace()).current_dir(folder).output()?;
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command} {arguments}: {stderr}");
+    assert!(stderr.is_empty(), "{command} {arguments}: {stderr}");
+    Ok(output)
+}
+
+#[test]
+fn json_to_standard_output_stands_alone_there_and_equals_the_file() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let quick = "no-op random --episodes 4 --control-episodes 2";
+    let printed = run(folder.path(), EVALUATE, &format!("{quick} --json -"))?.stdout;
+    let table = run(folder.path(), EVALUATE, &format!("{quick} --json out.json --threads 1"))?.stdout;
+    assert_eq!(fs::read(folder.path().join("out.json"))?, printed);
+    let report: Value = serde_json::from_slice(&printed)?;
+    assert_eq!((&report["schema"], &report["split"]), (&1.into(), &"test".into()));
+    assert_eq!(report["rows"].as_array().map(Vec::len), Some(2));
+    let table = String::from_utf8(table)?;
+    assert!(table.contains("scenario") && table.contains("random"), "{table}");
+    Ok(())
+}
+
+#[test]
+fn recording_writes_one_file_per_episode() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    run(folder.path(), EVALUATE, "no-op --episodes 3 --control-episodes 2 --record episodes")?;
+    assert_eq!(fs::read_dir(folder.path().join("episodes"))?.count(), 5);
+    Ok(())
+}
+
+#[test]
+fn a_scenario_that_is_shown_loads_again_and_plays_alike() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let names = String::from_utf8(run(folder.path(), SCENARIO, "list")?.stdout)?;
+    for name in names.lines().filter_map(|line| line.split_whitespace().next()) {
+        let shown = run(folder.path(), SCENARIO, &format!("show {name}"))?.stdout;
+        fs::write(folder.path().join("copy.toml"), &shown)?;
+        let checked = String::from_utf8(run(folder.path(), SCENARIO, "check copy.toml")?.stdout)?;
+        assert!(checked.starts_with("copy.toml: sound"), "{checked}");
+        assert_eq!(run(folder.path(), SCENARIO, "show copy.toml")?.stdout, shown);
+        let quick = "no-op --episodes 2 --control-episodes 0 --json -";
+        let built_in = run(folder.path(), EVALUATE, &format!("{quick} --scenario {name}"))?.stdout;
+        assert_eq!(run(folder.path(), EVALUATE, &format!("{quick} --scenario copy.toml"))?.stdout, built_in);
+    }
+    Ok(())
+}
+
+#[test]
+fn the_example_of_each_help_text_runs() -> Outcome {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let helps = [
+        ("evaluate", EVALUATE, "--help"),
+        ("scenario", SCENARIO, "--help"),
+        ("scenario", SCENARIO, "list --help"),
+        ("scenario", SCENARIO, "show --help"),
+        ("scenario", SCENARIO, "check --help"),
+        ("bench", BENCH, "--help"),
+    ];
+    for (name, command, ask) in helps {
+        let help = String::from_utf8(run(&root, command, ask)?.stdout)?;
+        let example = help.split("Example:").nth(1).and_then(|rest| rest.trim().lines().next()).ok_or("no example")?;
+        let arguments = example.strip_prefix(&format!("cargo run --bin {name} -- ")).ok_or("not a cargo command")?;
+        run(&root, command, arguments)?;
+    }
+    Ok(())
+}
+
+#[test]
+fn bench_has_a_row_for_every_pair_of_environments_and_threads() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let output = run(folder.path(), BENCH, "--num-envs 1,20 --threads 1,2 --seconds 0.05 --json")?;
+    let report: Value = serde_json::from_slice(&output.stdout)?;
+    let rows = report["rows"].as_array().ok_or("no rows")?;
+    let pairs: Vec<_> = rows.iter().map(|row| (row["num_envs"].as_u64(), row["threads"].as_u64())).collect();
+    assert_eq!(pairs, [(1, 1), (20, 1), (1, 2), (20, 2)].map(|(envs, threads)| (Some(envs), Some(threads))));
+    for key in ["ticks_per_s", "steps_per_s", "ticks_per_step", "groups", "edges", "observation_size"] {
+        assert!(rows.iter().all(|row| row[key].as_f64().is_some_and(|value| value > 0.0)), "{key}");
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_evaluation_exits_with_130_and_writes_no_report() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let arguments = "oracle --episodes 100000 --control-episodes 0 --json out.json";
+    let mut command = Command::new(EVALUATE);
+    let mut child =
+        command.args(arguments.split_whitespace()).current_dir(folder.path()).stderr(Stdio::piped()).spawn()?;
+    std::thread::sleep(Duration::from_secs(2));
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status()?;
+    assert_eq!(child.wait()?.code(), Some(130));
+    assert_eq!(fs::read_dir(folder.path())?.count(), 0);
+    Ok(())
+}

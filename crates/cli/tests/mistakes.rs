@@ -1,0 +1,142 @@
+//! What users get wrong: each mistake has its exit code and one line that names the file or key and what is allowed.
+
+use std::{
+    error::Error,
+    fs,
+    io::Read,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+type Outcome = Result<(), Box<dyn Error>>;
+
+const EVALUATE: &str = env!("CARGO_BIN_EXE_evaluate");
+const SCENARIO: &str = env!("CARGO_BIN_EXE_scenario");
+const BENCH: &str = env!("CARGO_BIN_EXE_bench");
+
+/// A command line, its exit code, and what its one line must contain.
+struct Case {
+    command: &'static str,
+    arguments: Vec<String>,
+    exit_code: i32,
+    contains: Vec<&'static str>,
+}
+
+fn case(command: &'static str, arguments: &str, exit_code: i32, contains: &[&'static str]) -> Case {
+    let arguments = arguments.split_whitespace().map(str::to_owned).collect();
+    Case { command, arguments, exit_code, contains: contains.to_vec() }
+}
+
+fn check(folder: &Path, case: &Case) -> Outcome {
+    let output = Command::new(case.command).args(&case.arguments).current_dir(folder).output()?;
+    let stderr = String::from_utf8(output.stderr)?;
+    let told = format!("{} {:?} said: {stderr}", case.command, case.arguments);
+    assert_eq!(output.status.code(), Some(case.exit_code), "{told}");
+    assert!(output.stdout.is_empty(), "{told}");
+    assert_eq!(stderr.lines().count(), 1, "{told}");
+    assert!(!stderr.contains("panicked") && !stderr.contains("RUST_BACKTRACE"), "{told}");
+    for part in &case.contains {
+        assert!(stderr.contains(part), "no {part:?} where {told}");
+    }
+    Ok(())
+}
+
+/// The built-in scenario with one piece of text replaced by another, as a file.
+fn spoilt(folder: &Path, file: &str, from: &str, to: &str) -> Outcome {
+    let shown = Command::new(SCENARIO).args(["show", "spine12"]).output()?;
+    let text = String::from_utf8(shown.stdout)?;
+    assert!(text.contains(from), "the scenario has no {from:?}");
+    fs::write(folder.join(file), text.replacen(from, to, 1))?;
+    Ok(())
+}
+
+#[test]
+fn mistakes_in_scenario_files_name_the_file_and_what_is_allowed() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let at = folder.path();
+    spoilt(at, "key.toml", "rate_per_s", "rate_per_sec")?;
+    spoilt(at, "callee.toml", "to = \"database\"", "to = \"databse\"")?;
+    spoilt(at, "cycle.toml", "[[calls]]", "[[calls]]\nfrom = \"database\"\nto = \"auth\"\n\n[[calls]]")?;
+    spoilt(at, "negative.toml", "rate_per_s = ", "rate_per_s = -")?;
+    spoilt(at, "nan.toml", "noise_cv = ", "noise_cv = nan # ")?;
+    spoilt(at, "type.toml", "tick_ms = ", "tick_ms = \"soon\" # ")?;
+    spoilt(at, "replicas.toml", "replicas = ", "replicas = 1000000000 # ")?;
+    spoilt(at, "zone.toml", "zone = \"", "zone = \"not-")?;
+    spoilt(at, "zero.toml", "episode_decisions = ", "episode_decisions = 0 # ")?;
+    fs::write(at.join("empty.toml"), "")?;
+    fs::write(at.join("rubbish.toml"), [0xFF, 0x00, 0xFE, 0x80, 0x00])?;
+    fs::write(at.join("half.toml"), "name = \"half")?;
+    fs::create_dir(at.join("folder.toml"))?;
+    let cases = [
+        ("key.toml", 2, vec!["rate_per_sec", "did you mean `rate_per_s`"]),
+        ("callee.toml", 2, vec!["databse", "did you mean `database`"]),
+        ("cycle.toml", 2, vec!["cycle", "auth", "database"]),
+        ("negative.toml", 2, vec!["workload.rate_per_s", "allowed"]),
+        ("nan.toml", 2, vec!["noise_cv", "allowed"]),
+        ("type.toml", 2, vec!["soon"]),
+        ("replicas.toml", 2, vec!["replicas = 1000000000", "allowed"]),
+        ("zone.toml", 2, vec!["zone", "allowed"]),
+        ("zero.toml", 2, vec!["episode_decisions = 0", "allowed"]),
+        ("empty.toml", 2, vec!["missing"]),
+        ("rubbish.toml", 3, vec!["UTF-8"]),
+        ("half.toml", 2, vec!["line 1"]),
+        ("folder.toml", 2, vec!["cannot read"]),
+        ("absent.toml", 2, vec!["cannot read"]),
+    ];
+    for (file, exit_code, mut contains) in cases {
+        contains.push(file);
+        check(at, &case(SCENARIO, &format!("check {file}"), exit_code, &contains))?;
+        check(at, &case(EVALUATE, &format!("no-op --scenario {file} --episodes 1"), exit_code, &contains))?;
+    }
+    Ok(())
+}
+
+#[test]
+fn mistakes_in_arguments_name_the_argument_and_what_is_allowed() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let at = folder.path();
+    fs::create_dir_all(at.join("bare"))?;
+    fs::write(at.join("file"), "")?;
+    let quick = "--episodes 1 --control-episodes 0";
+    let cases = [
+        case(EVALUATE, "", 2, &["POLICY"]),
+        case(EVALUATE, "treshold-rules", 2, &["treshold-rules", "did you mean `threshold-rules`", "allowed: no-op"]),
+        case(EVALUATE, "no-op --scenario spine13", 2, &["spine13", "did you mean `spine12`"]),
+        case(EVALUATE, "no-op --split tset", 2, &["--split", "tset", "train, test, heldout"]),
+        case(EVALUATE, "no-op --episodes 0", 2, &["--episodes 0", "allowed"]),
+        case(EVALUATE, "no-op --threads 100000", 2, &["--threads 100000", "allowed"]),
+        case(EVALUATE, "no-op --episodes 1000000000", 2, &["--episodes 1000000000", "allowed"]),
+        case(EVALUATE, "no-op --episodes -3", 2, &["-3"]),
+        case(EVALUATE, "no-op --episodes many", 2, &["--episodes", "many"]),
+        case(EVALUATE, "no-op --epsiodes 3", 2, &["--epsiodes", "--episodes"]),
+        case(EVALUATE, "bare", 2, &["bare", "policy.safetensors"]),
+        case(EVALUATE, &format!("no-op --json nowhere/out.json {quick}"), 5, &["nowhere/out.json", "cannot write"]),
+        case(EVALUATE, &format!("no-op --json bare {quick}"), 5, &["bare", "folder"]),
+        case(EVALUATE, &format!("no-op --record file/episodes {quick}"), 5, &["file/episodes", "cannot write"]),
+        case(SCENARIO, "", 2, &["--help"]),
+        case(SCENARIO, "shwo spine12", 2, &["shwo", "show"]),
+        case(SCENARIO, "show spine", 2, &["spine", "did you mean `spine12`"]),
+        case(BENCH, "--num-envs 0", 2, &["num-envs 0", "allowed"]),
+        case(BENCH, "--threads 1,x", 2, &["--threads", "x"]),
+        case(BENCH, "--seconds nan", 2, &["--seconds", "allowed"]),
+        case(BENCH, "--scenario nowhere.toml", 2, &["nowhere.toml"]),
+    ];
+    for case in &cases {
+        check(at, case)?;
+    }
+    let mut left: Vec<_> = fs::read_dir(at)?.flatten().map(|entry| entry.file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["bare", "file"]);
+    Ok(())
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() -> Outcome {
+    let mut child =
+        Command::new(SCENARIO).args(["show", "spine12"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    drop(child.stdout.take());
+    let mut stderr = String::new();
+    child.stderr.take().ok_or("no standard error")?.read_to_string(&mut stderr)?;
+    assert_eq!((child.wait()?.code(), stderr.as_str()), (Some(0), ""));
+    Ok(())
+}

@@ -1,0 +1,54 @@
+//! A policy by name, made afresh for every batch of episodes.
+
+use std::{error::Error, fmt, sync::Arc};
+
+use microcloud_core::Topology;
+use microcloud_policy::{Baseline, Policy, RegistryError, baseline, check_baseline_name};
+
+/// What the maker of a policy may answer with.
+pub type PolicyError = Box<dyn Error + Send + Sync>;
+
+type Make = dyn Fn(&Arc<Topology>) -> Result<Baseline, PolicyError> + Send + Sync;
+
+/// A policy that takes part in an evaluation: a name and a maker.
+#[derive(Clone)]
+pub struct Contender {
+    name: String,
+    make: Arc<Make>,
+}
+
+impl Contender {
+    /// A contender whose policies come from a maker; each batch of episodes gets its own.
+    pub fn new<M>(name: impl Into<String>, make: M) -> Self
+    where
+        M: Fn(&Arc<Topology>) -> Result<Box<dyn Policy>, PolicyError> + Send + Sync + 'static,
+    {
+        Self { name: name.into(), make: Arc::new(move |topology| make(topology).map(Baseline::Observing)) }
+    }
+
+    /// The baseline of that name.
+    ///
+    /// # Errors
+    /// A name that no baseline has.
+    pub fn baseline(name: &str) -> Result<Self, RegistryError> {
+        check_baseline_name(name)?;
+        let owned = name.to_owned();
+        let make = move |topology: &Arc<Topology>| baseline(&owned, topology).map_err(PolicyError::from);
+        Ok(Self { name: name.to_owned(), make: Arc::new(make) })
+    }
+
+    /// The name under which results are reported.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn make(&self, topology: &Arc<Topology>) -> Result<Baseline, PolicyError> {
+        (self.make)(topology)
+    }
+}
+
+impl fmt::Debug for Contender {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Contender").field(&self.name).finish()
+    }
+}

@@ -1,0 +1,73 @@
+//! A report as a table for people.
+
+use std::fmt;
+
+use crate::{EvaluationReport, EvaluationRow};
+
+const HEADINGS: [&str; 13] = [
+    "scenario",
+    "policy",
+    "return [95 %]",
+    "worst 10 %",
+    "score [95 %]",
+    "availability",
+    "p99 ms",
+    "TTD s",
+    "TTR s",
+    "recovered",
+    "bad min",
+    "actions",
+    "cost",
+];
+const CONTROL_HEADINGS: [&str; 2] = ["control return", "control actions"];
+
+impl fmt::Display for EvaluationReport {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut lines = vec![HEADINGS.iter().chain(&CONTROL_HEADINGS).map(|&heading| heading.to_owned()).collect()];
+        lines.extend(self.rows.iter().map(cells));
+        let width =
+            |column: usize| lines.iter().map(|line: &Vec<String>| line[column].chars().count()).max().unwrap_or(0);
+        let widths: Vec<usize> = (0..lines[0].len()).map(width).collect();
+        let episodes = self.rows.first().map_or((0, 0), |row| (row.episodes, row.control.episodes));
+        writeln!(formatter, "split {}: {} levels with faults, {} without", self.split, episodes.0, episodes.1)?;
+        for line in &lines {
+            let mut text = String::new();
+            for (column, (cell, width)) in line.iter().zip(&widths).enumerate() {
+                // Names to the left, figures to the right.
+                let padded = if column < 2 { format!("{cell:<width$}") } else { format!("{cell:>width$}") };
+                text.push_str(if column == 0 { "" } else { "  " });
+                text.push_str(&padded);
+            }
+            writeln!(formatter, "{}", text.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+fn cells(row: &EvaluationRow) -> Vec<String> {
+    let figure = |value: Option<f64>, decimals: usize| {
+        value.map_or_else(|| "-".to_owned(), |value| format!("{value:.decimals$}"))
+    };
+    let interval = |value: Option<f64>, ci95: Option<[f64; 2]>, decimals: usize| match (value, ci95) {
+        (Some(value), Some([low, high])) => format!("{value:.decimals$} [{low:.decimals$}, {high:.decimals$}]"),
+        _ => figure(value, decimals),
+    };
+    let score = row.score.as_ref();
+    vec![
+        row.scenario.clone(),
+        row.policy.clone(),
+        interval(row.returns.mean, row.returns.ci95, 2),
+        figure(row.returns.cvar10, 2),
+        interval(score.map(|score| score.value), score.map(|score| score.ci95), 2),
+        figure(row.availability, 4),
+        figure(row.p99_ms, 0),
+        figure(row.ttd_s, 1),
+        figure(row.ttr_s, 1),
+        figure(row.recovered_ratio, 2),
+        figure(row.bad_minutes, 2),
+        figure(row.actions, 1),
+        figure(row.cost, 2),
+        figure(row.control.returns, 2),
+        figure(row.control.actions, 1),
+    ]
+}

@@ -1,0 +1,242 @@
+//! The rules compiled for one topology, and one environment's windows and open incidents.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use microcloud_core::{Topology, observation::latency_feature};
+
+use super::{Incident, IncidentTarget, Rule, RuleError};
+use crate::nearest_name;
+
+/// A set of rules compiled for one topology; shared by all its environments.
+#[derive(Clone)]
+pub struct Detector {
+    topology: Arc<Topology>,
+    rules: Vec<Rule>,
+    checks: Vec<Check>,
+    columns: Vec<usize>,
+    capacity: usize,
+    decision_s: f64,
+}
+
+/// One rule applied to one target.
+#[derive(Clone)]
+struct Check {
+    rule: usize,
+    target: IncidentTarget,
+    series: usize,
+    threshold: f64,
+    samples: usize,
+    in_ms: bool,
+}
+
+/// One environment's windows and open incidents.
+#[derive(Clone, Debug)]
+pub struct DetectorState {
+    observations: u64,
+    windows: Vec<f32>,
+    sums: Vec<f64>,
+    open_since: Vec<Option<u64>>,
+    resolved: Vec<(usize, u64)>,
+    opened: bool,
+}
+
+/// An open incident, as light as deciding on it needs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Alarm {
+    /// Index of the rule in the detector's set.
+    pub rule: usize,
+    /// What the incident is about.
+    pub target: IncidentTarget,
+    /// Seconds from the episode's start at which the rule first held.
+    pub since_s: f64,
+    /// The window's mean over the threshold, both in the observation's scale; 1 where the threshold is 0.
+    pub excess: f64,
+}
+
+impl Detector {
+    /// Compiles rules for a topology.
+    ///
+    /// # Errors
+    /// Names that occur twice, thresholds that are not finite, metrics that the observation does not have.
+    pub fn new(rules: Vec<Rule>, topology: &Arc<Topology>) -> Result<Self, RuleError> {
+        let scenario = topology.scenario();
+        let decision_s = f64::from(scenario.tick_ms) * f64::from(scenario.decision_ticks) / 1000.0;
+        let mut names = BTreeSet::new();
+        let (mut checks, mut columns, mut capacity) = (Vec::new(), Vec::new(), 1);
+        for (index, rule) in rules.iter().enumerate() {
+            if !names.insert(rule.name.as_str()) {
+                return Err(RuleError::Duplicate(rule.name.clone()));
+            }
+            if !rule.threshold.is_finite() {
+                return Err(RuleError::Threshold { rule: rule.name.clone(), threshold: rule.threshold });
+            }
+            let samples = (f64::from(rule.window_seconds) / decision_s).round().max(1.0) as usize;
+            capacity = capacity.max(samples);
+            let (kind, metric) = rule.metric_name.split_once('.').unwrap_or(("", ""));
+            let in_ms = metric == "p99_latency_ms";
+            let feature = if in_ms { "p99_latency" } else { metric };
+            let threshold = if in_ms { f64::from(latency_feature(rule.threshold as f32)) } else { rule.threshold };
+            let before = checks.len();
+            for target in IncidentTarget::of_kind(kind, topology) {
+                let Some(column) = topology.observation_index(&target.feature(topology, feature)) else { continue };
+                let series = columns.iter().position(|&known| known == column).unwrap_or_else(|| {
+                    columns.push(column);
+                    columns.len() - 1
+                });
+                checks.push(Check { rule: index, target, series, threshold, samples, in_ms });
+            }
+            if checks.len() == before {
+                return Err(unknown_metric(rule, topology));
+            }
+        }
+        Ok(Self { topology: Arc::clone(topology), rules, checks, columns, capacity, decision_s })
+    }
+
+    /// The rules, in the order given.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// The state at an episode's start: empty windows, no incidents.
+    pub fn start(&self) -> DetectorState {
+        DetectorState {
+            observations: 0,
+            windows: vec![0.0; self.columns.len() * self.capacity],
+            sums: vec![0.0; self.checks.len()],
+            open_since: vec![None; self.checks.len()],
+            resolved: Vec::new(),
+            opened: false,
+        }
+    }
+
+    /// Takes in the next observation: slides the windows, opens and resolves incidents.
+    ///
+    /// The first observation after [`Detector::start`] is the one at the episode's second 0; a window that is not full yet
+    /// is averaged over what it holds.
+    pub fn observe(&self, state: &mut DetectorState, observation: &[f32]) {
+        let slot = (state.observations % self.capacity as u64) as usize;
+        state.opened = false;
+        state.resolved.clear();
+        for (index, check) in self.checks.iter().enumerate() {
+            let window = check.series * self.capacity;
+            let value = f64::from(observation[self.columns[check.series]]);
+            let mut sum = state.sums[index] + value;
+            if state.observations >= check.samples as u64 {
+                let leaving = (slot + self.capacity - check.samples) % self.capacity;
+                sum -= f64::from(state.windows[window + leaving]);
+            }
+            state.sums[index] = sum;
+            let filled = (state.observations + 1).min(check.samples as u64);
+            let holds = self.rules[check.rule].operator.holds(sum / filled as f64, check.threshold);
+            match (holds, state.open_since[index]) {
+                (true, None) => {
+                    state.open_since[index] = Some(state.observations);
+                    state.opened = true;
+                }
+                (false, Some(since)) => {
+                    state.open_since[index] = None;
+                    state.resolved.push((index, since));
+                }
+                _ => {}
+            }
+        }
+        for (series, &column) in self.columns.iter().enumerate() {
+            state.windows[series * self.capacity + slot] = observation[column];
+        }
+        state.observations += 1;
+    }
+
+    /// The open incidents, in the order of the rules and then of the targets.
+    pub fn alarms<'a>(&'a self, state: &'a DetectorState) -> impl Iterator<Item = Alarm> + 'a {
+        let checks = self.checks.iter().enumerate().zip(&state.open_since);
+        checks.filter_map(|((index, check), since)| {
+            since.map(|since| Alarm {
+                rule: check.rule,
+                target: check.target,
+                since_s: since as f64 * self.decision_s,
+                excess: if check.threshold == 0.0 { 1.0 } else { self.mean(state, index) / check.threshold },
+            })
+        })
+    }
+
+    /// The open incidents and those that the last observation resolved, with their texts.
+    pub fn incidents(&self, state: &DetectorState) -> Vec<Incident> {
+        let open =
+            state.open_since.iter().enumerate().filter_map(|(index, since)| since.map(|since| (index, since, false)));
+        let resolved = state.resolved.iter().map(|&(index, since)| (index, since, true));
+        open.chain(resolved).map(|(index, since, resolved)| self.incident(state, index, since, resolved)).collect()
+    }
+
+    /// Seconds from the episode's start to the last observation.
+    pub fn time_s(&self, state: &DetectorState) -> f64 {
+        state.observations.saturating_sub(1) as f64 * self.decision_s
+    }
+
+    fn mean(&self, state: &DetectorState, index: usize) -> f64 {
+        state.sums[index] / state.observations.clamp(1, self.checks[index].samples as u64) as f64
+    }
+
+    fn incident(&self, state: &DetectorState, index: usize, since: u64, resolved: bool) -> Incident {
+        let check = &self.checks[index];
+        let rule = &self.rules[check.rule];
+        let target = check.target.name(&self.topology);
+        let mean = self.mean(state, index);
+        let value = if check.in_ms { latency_ms(mean) } else { mean };
+        Incident {
+            severity: rule.severity,
+            title: if target.is_empty() { rule.name.clone() } else { format!("{} on {target}", rule.name) },
+            description: format!(
+                "{} of {} is {value:.3} over {} s ({} {})",
+                rule.metric_name,
+                if target.is_empty() { "the cluster" } else { target },
+                rule.window_seconds,
+                rule.operator.sign(),
+                rule.threshold,
+            ),
+            rule_name: rule.name.clone(),
+            target_kind: check.target.kind(),
+            target: target.to_owned(),
+            detected_at: since as f64 * self.decision_s,
+            tick_id: since * u64::from(self.topology.scenario().decision_ticks),
+            resolved,
+        }
+    }
+}
+
+impl DetectorState {
+    /// Whether the last observation opened an incident.
+    pub fn opened_incident(&self) -> bool {
+        self.opened
+    }
+}
+
+/// The latency whose feature is `feature`, by bisection, for texts.
+fn latency_ms(feature: f64) -> f64 {
+    let (mut low, mut high) = (0.0_f32, 20_000.0_f32);
+    for _ in 0..40 {
+        let middle = 0.5 * (low + high);
+        if f64::from(latency_feature(middle)) < feature { low = middle } else { high = middle }
+    }
+    f64::from(high)
+}
+
+fn unknown_metric(rule: &Rule, topology: &Topology) -> RuleError {
+    let mut metrics = BTreeSet::new();
+    for name in topology.observation_names() {
+        let (Some((kind, _)), Some((_, feature))) = (name.split_once('.'), name.rsplit_once('.')) else { continue };
+        metrics.insert(format!("{kind}.{feature}"));
+        if feature == "p99_latency" {
+            metrics.insert(format!("{kind}.p99_latency_ms"));
+        }
+    }
+    let nearest = nearest_name(&rule.metric_name, metrics.iter().map(String::as_str));
+    RuleError::UnknownMetric {
+        rule: rule.name.clone(),
+        metric_name: rule.metric_name.clone(),
+        nearest: nearest.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default(),
+        allowed: metrics.into_iter().collect::<Vec<_>>().join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests;

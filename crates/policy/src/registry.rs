@@ -1,0 +1,113 @@
+//! The baselines by the names that users type.
+
+use std::sync::Arc;
+
+use microcloud_core::Topology;
+use thiserror::Error;
+
+use crate::{
+    NoOp, Oracle, Policy, PrivilegedPolicy, RandomPolicy, ThresholdRules, ThresholdRulesConfig,
+    threshold_rules::ThresholdRulesError,
+};
+
+/// The names that [`baseline`] knows.
+pub const BASELINE_NAMES: [&str; 4] = ["no-op", "random", "threshold-rules", "oracle"];
+
+/// A baseline made for one topology.
+pub enum Baseline {
+    /// Sees the observation and the mask, nothing else.
+    Observing(Box<dyn Policy>),
+    /// Sees the environment itself.
+    Privileged(Box<dyn PrivilegedPolicy>),
+}
+
+/// Why a baseline could not be made.
+#[derive(Debug, Error)]
+pub enum RegistryError {
+    /// No baseline has that name.
+    #[error("unknown policy `{name}`{}; allowed: {}", did_you_mean(.nearest), BASELINE_NAMES.join(", "))]
+    UnknownName {
+        /// What was asked for.
+        name: String,
+        /// The name nearest to it.
+        nearest: Option<&'static str>,
+    },
+    /// The topology's observation lacks what the policy's rules look at.
+    #[error(transparent)]
+    Rules(#[from] ThresholdRulesError),
+}
+
+/// The baseline of that name for a topology.
+///
+/// # Errors
+/// An unknown name (the error lists the allowed ones and the nearest), or rules that do not fit the topology.
+pub fn baseline(name: &str, topology: &Arc<Topology>) -> Result<Baseline, RegistryError> {
+    Ok(match name {
+        "no-op" => Baseline::Observing(Box::new(NoOp)),
+        "random" => Baseline::Observing(Box::new(RandomPolicy::new(0))),
+        "threshold-rules" => {
+            Baseline::Observing(Box::new(ThresholdRules::new(ThresholdRulesConfig::default(), topology)?))
+        }
+        "oracle" => Baseline::Privileged(Box::new(Oracle::new(ThresholdRulesConfig::default(), topology)?)),
+        _ => return Err(unknown(name)),
+    })
+}
+
+/// Checks that a baseline of that name exists, where there is no topology yet.
+///
+/// # Errors
+/// An unknown name; the error lists the allowed ones and the nearest.
+pub fn check_baseline_name(name: &str) -> Result<(), RegistryError> {
+    if BASELINE_NAMES.contains(&name) { Ok(()) } else { Err(unknown(name)) }
+}
+
+fn unknown(name: &str) -> RegistryError {
+    RegistryError::UnknownName { name: name.to_owned(), nearest: nearest_name(name, BASELINE_NAMES) }
+}
+
+/// The candidate that is most like `name`, and none where nothing is alike.
+pub fn nearest_name<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let mut best = None;
+    let mut best_likeness = 0.6;
+    for candidate in candidates {
+        let likeness = strsim::jaro_winkler(&name.to_lowercase(), candidate);
+        if likeness > best_likeness {
+            (best, best_likeness) = (Some(candidate), likeness);
+        }
+    }
+    best
+}
+
+fn did_you_mean(nearest: &Option<&str>) -> String {
+    nearest.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use microcloud_core::Scenario;
+
+    use super::*;
+
+    #[test]
+    fn every_listed_name_makes_a_baseline_of_that_name() -> Result<(), Box<dyn std::error::Error>> {
+        let topology = Topology::new(Scenario::load("spine12")?)?;
+        for name in BASELINE_NAMES {
+            let made = match baseline(name, &topology)? {
+                Baseline::Observing(policy) => policy.name().to_owned(),
+                Baseline::Privileged(policy) => policy.name().to_owned(),
+            };
+            assert_eq!(made, name);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn an_unknown_name_is_answered_with_the_nearest_and_the_allowed_ones() -> Result<(), Box<dyn std::error::Error>> {
+        let topology = Topology::new(Scenario::load("spine12")?)?;
+        let Err(error) = baseline("treshold-rules", &topology) else { return Err("accepted".into()) };
+        let message = error.to_string();
+        assert!(message.contains("did you mean `threshold-rules`"), "{message}");
+        assert!(message.contains("no-op, random"), "{message}");
+        Ok(())
+    }
+}
