@@ -108,6 +108,19 @@ fn serve(table: &ServiceTable, own: &mut ServiceState, queues: &QueueTable, dt: 
     let offered = own.inflow;
     own.inflow = f32x4::ZERO;
     own.offered_per_s = offered;
+    let cold = if own.moving { replicas::cold_ratio(own) } else { f32x4::ZERO };
+    if !own.has_impaired {
+        // Everything goes to the healthy, where there are any; the impaired population's memory is not touched.
+        let healthy = &own.populations[HEALTHY];
+        let in_rotation = healthy.ready * (f32x4::ONE - healthy.ejected);
+        let any = healthy.ready.simd_gt(f32x4::ZERO).bitselect(f32x4::ONE, f32x4::ZERO);
+        localise(table, own, in_rotation);
+        let warm = f32x4::ONE - cold * f32x4::splat(COLD_LOSS);
+        own.own_success =
+            any * serve_population(table, own, HEALTHY, offered * any, &Impairment::NONE, warm, queues, dt);
+        own.populations[HEALTHY].share = f32x4::ONE;
+        return own.populations[HEALTHY].served_per_s;
+    }
     let [healthy, impaired] = &own.populations;
     let in_rotation =
         [healthy.ready * (f32x4::ONE - healthy.ejected), impaired.ready * (f32x4::ONE - impaired.ejected)];
@@ -116,18 +129,6 @@ fn serve(table: &ServiceTable, own: &mut ServiceState, queues: &QueueTable, dt: 
     let weights = [calm.bitselect(in_rotation[0], healthy.ready), calm.bitselect(in_rotation[1], impaired.ready)];
     let weight = weights[0] + weights[1];
     localise(table, own, in_rotation[0] + in_rotation[1]);
-    let cold = if own.moving { replicas::cold_ratio(own) } else { f32x4::ZERO };
-    if !own.has_impaired {
-        // Everything goes to the healthy, where there are any.
-        let any = weight.simd_gt(f32x4::ZERO).bitselect(f32x4::ONE, f32x4::ZERO);
-        let warm = f32x4::ONE - cold * f32x4::splat(COLD_LOSS);
-        own.own_success =
-            any * serve_population(table, own, HEALTHY, offered * any, &Impairment::NONE, warm, queues, dt);
-        own.populations[HEALTHY].share = f32x4::ONE;
-        own.populations[IMPAIRED].share = f32x4::ZERO;
-        own.populations[IMPAIRED].served_per_s = f32x4::ZERO;
-        return own.populations[HEALTHY].served_per_s;
-    }
     let mut served = f32x4::ZERO;
     let mut success = f32x4::ZERO;
     for kind in [HEALTHY, IMPAIRED] {
@@ -246,7 +247,8 @@ fn publish(table: &ServiceTable, own: &mut ServiceState, served: f32x4, dt: f32x
 }
 
 fn capacity_of(callee: &ServiceState) -> f32x4 {
-    callee.populations[0].capacity_per_s + callee.populations[1].capacity_per_s
+    let healthy = callee.populations[HEALTHY].capacity_per_s;
+    if callee.has_impaired { healthy + callee.populations[IMPAIRED].capacity_per_s } else { healthy }
 }
 
 /// Share of their capacity at which consumers pull.
