@@ -7,6 +7,8 @@ pub(crate) mod replicas;
 mod requests;
 mod responses;
 mod telemetry;
+#[cfg(test)]
+mod theory;
 
 use std::sync::Arc;
 
