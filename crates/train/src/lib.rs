@@ -1,1 +1,33 @@
-//! PPO on burn, with the train command.
+//! PPO on burn: collects experience, updates a policy, writes run folders and checkpoints.
+//!
+//! One iteration of training is: the [`Collector`] plays `num_steps` decisions in every environment with
+//! `microcloud_policy::network` (no burn), filling a [`Rollout`]; the rollout gets its advantages; [`Ppo`] shuffles it
+//! into minibatches and takes optimizer steps with burn's autodiff; the new weights go back to the collector.
+
+mod cluster_task;
+mod collector;
+mod config;
+mod error;
+mod evaluation;
+mod initialization;
+mod learner;
+mod normalization;
+mod parameters;
+mod ppo;
+mod random;
+mod rollout;
+pub mod run;
+mod task;
+
+pub use cluster_task::ClusterTask;
+pub use collector::{Collector, Episode};
+pub use config::{ConfigSources, DEFAULT_TOTAL_TIMESTEPS, PpoConfig, TrainConfig};
+pub use error::TrainError;
+pub use evaluation::play_greedily;
+pub use learner::{Iteration, Learner, SavedLearner};
+pub use normalization::{ReturnScaler, RunningMoments};
+pub use parameters::{Linear, Parameters};
+pub use ppo::{Adam, Moments, Ppo, Shard, ShardResult, UpdateDiagnostics};
+pub use random::RandomStream;
+pub use rollout::Rollout;
+pub use task::{TaskBuffers, VectorTask};

@@ -1,0 +1,233 @@
+//! Merging the sources of a configuration, and errors that name source, key and the nearest known key.
+
+use std::path::Path;
+
+use serde::Deserialize;
+use toml::{Table, Value};
+
+use super::TrainConfig;
+use crate::error::TrainError;
+
+/// Keys that may be set and have no value by default.
+const OPTIONAL_KEYS: [&str; 1] = ["ppo.target_kl"];
+/// Keys that may differ between a run and its resumption, because no result depends on them.
+const FREE_KEYS: [&str; 1] = ["threads"];
+
+/// Values from a file and from the command line, each with the words by which an error names its source.
+#[derive(Debug, Clone, Default)]
+pub struct ConfigSources {
+    entries: Vec<(String, String, Value)>,
+}
+
+impl ConfigSources {
+    /// Adds every value of a TOML file.
+    ///
+    /// # Errors
+    /// [`TrainError::Usage`] where the file cannot be read, is no TOML or has an unknown key.
+    pub fn add_file(&mut self, path: &Path) -> Result<(), TrainError> {
+        let origin = path.display().to_string();
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| TrainError::Usage(format!("{origin}: cannot be read: {error}")))?;
+        self.add_toml(&text, &origin)
+    }
+
+    /// Adds every value of a TOML text; errors call it `origin`.
+    ///
+    /// # Errors
+    /// As [`Self::add_file`].
+    pub fn add_toml(&mut self, text: &str, origin: &str) -> Result<(), TrainError> {
+        let table: Table =
+            text.parse().map_err(|error| TrainError::Usage(format!("{origin}: {}", first_line(&error))))?;
+        let mut found = Vec::new();
+        flatten("", table, &mut found);
+        found.into_iter().try_for_each(|(key, value)| self.add(&key, value, origin.to_owned()))
+    }
+
+    /// Adds a flag's value.
+    ///
+    /// # Errors
+    /// [`TrainError::Usage`] where the key is unknown.
+    pub fn add_flag(&mut self, flag: &str, key: &str, value: impl Into<Value>) -> Result<(), TrainError> {
+        let value = value.into();
+        let origin = format!("{flag} {}", value.to_string().trim_matches('"'));
+        self.add(key, value, origin)
+    }
+
+    /// Adds a `KEY=VALUE` as `--set` takes it; a value that is no TOML is a string.
+    ///
+    /// # Errors
+    /// [`TrainError::Usage`] where there is no `=` or the key is unknown.
+    pub fn add_assignment(&mut self, assignment: &str) -> Result<(), TrainError> {
+        let origin = format!("--set {assignment}");
+        let Some((key, text)) = assignment.split_once('=') else {
+            return Err(TrainError::Usage(format!("{origin}: it has no '='; allowed: KEY=VALUE")));
+        };
+        let text = text.trim();
+        let parsed = format!("value = {text}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
+        self.add(key.trim(), parsed.unwrap_or_else(|| Value::String(text.into())), origin)
+    }
+
+    fn add(&mut self, key: &str, value: Value, origin: String) -> Result<(), TrainError> {
+        let known = known_keys();
+        if !known.iter().any(|known| known == key) {
+            let mut message = format!("{origin}: there is no key {key:?}");
+            match nearest(key, &known) {
+                Some(nearest) => message.push_str(&format!("; the nearest is {nearest:?}")),
+                None => message.push_str(&format!("; allowed: {}", known.join(", "))),
+            }
+            return Err(TrainError::Usage(message));
+        }
+        self.entries.push((origin, key.to_owned(), value));
+        Ok(())
+    }
+
+    /// The configuration that built-in values and these sources make, later ones first.
+    ///
+    /// # Errors
+    /// [`TrainError::Usage`] where a value has the wrong type or is out of range.
+    pub fn resolve(&self) -> Result<TrainConfig, TrainError> {
+        let mut table = default_table();
+        for (origin, key, value) in &self.entries {
+            set(&mut table, key, value.clone());
+            TrainConfig::deserialize(Value::Table(table.clone()))
+                .map_err(|error| TrainError::Usage(format!("{origin}: {key}: {}", first_line(&error))))?;
+        }
+        let config =
+            TrainConfig::deserialize(Value::Table(table)).map_err(|error| TrainError::Usage(first_line(&error)))?;
+        config.validate()?;
+        Ok(config)
+    }
+
+    /// The configuration of a run that is resumed: `saved`, with what results do not depend on from these sources.
+    ///
+    /// # Errors
+    /// [`TrainError::Usage`] where a source contradicts `saved`, or as [`Self::resolve`].
+    pub fn resume(&self, saved: &TrainConfig, run: &Path) -> Result<TrainConfig, TrainError> {
+        let mut resumed = Self::default();
+        resumed.add_toml(&saved.to_toml(), &run.join("config.toml").display().to_string())?;
+        let before = resumed.entries.clone();
+        for (origin, key, value) in &self.entries {
+            let saved = before.iter().find(|(_, known, _)| known == key).map(|(_, _, value)| value);
+            if FREE_KEYS.contains(&key.as_str()) {
+                resumed.entries.push((origin.clone(), key.clone(), value.clone()));
+            } else if saved.is_none_or(|saved| !same(saved, value)) {
+                let saved = saved.map_or("nothing".to_owned(), Value::to_string);
+                return Err(TrainError::Usage(format!(
+                    "{origin}: contradicts {}, which was started with {key} = {saved}; leave it out to resume",
+                    run.display()
+                )));
+            }
+        }
+        resumed.resolve()
+    }
+}
+
+fn same(a: &Value, b: &Value) -> bool {
+    let number = |value: &Value| value.as_float().or_else(|| value.as_integer().map(|integer| integer as f64));
+    match (number(a), number(b)) {
+        (Some(a), Some(b)) => a == b,
+        _ => a == b,
+    }
+}
+
+fn default_table() -> Table {
+    Table::try_from(TrainConfig::default()).expect("a configuration is a table")
+}
+
+fn known_keys() -> Vec<String> {
+    let mut entries = Vec::new();
+    flatten("", default_table(), &mut entries);
+    entries.into_iter().map(|(key, _)| key).chain(OPTIONAL_KEYS.map(str::to_owned)).collect()
+}
+
+fn flatten(prefix: &str, table: Table, out: &mut Vec<(String, Value)>) {
+    for (key, value) in table {
+        let path = if prefix.is_empty() { key } else { format!("{prefix}.{key}") };
+        match value {
+            Value::Table(table) => flatten(&path, table, out),
+            value => out.push((path, value)),
+        }
+    }
+}
+
+fn set(table: &mut Table, path: &str, value: Value) {
+    match path.split_once('.') {
+        None => {
+            table.insert(path.to_owned(), value);
+        }
+        Some((head, rest)) => {
+            if let Some(Value::Table(inner)) = table.get_mut(head) {
+                set(inner, rest, value);
+            }
+        }
+    }
+}
+
+fn nearest<'a>(key: &str, known: &'a [String]) -> Option<&'a String> {
+    let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
+    let closeness = |candidate: &String| {
+        strsim::jaro_winkler(key, candidate).max(strsim::jaro_winkler(&last(key), &last(candidate)))
+    };
+    let scored = known.iter().map(|candidate| (closeness(candidate), candidate));
+    scored.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(closeness, _)| *closeness > 0.8).map(|(_, candidate)| candidate)
+}
+
+fn first_line(error: &impl ToString) -> String {
+    let text = error.to_string();
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    // toml prints "TOML parse error at line 1, column 3", an excerpt, and the reason last.
+    match lines.as_slice() {
+        [only] => (*only).to_owned(),
+        [first, .., last] => format!("{first}: {last}"),
+        [] => "it cannot be read".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolved(file: &str, assignments: &[&str]) -> Result<TrainConfig, TrainError> {
+        let mut sources = ConfigSources::default();
+        sources.add_toml(file, "x.toml")?;
+        assignments.iter().try_for_each(|assignment| sources.add_assignment(assignment))?;
+        sources.resolve()
+    }
+
+    #[test]
+    fn later_sources_win_and_the_whole_reads_back_equal() {
+        let config =
+            resolved("seed = 7\n[ppo]\ngamma = 0.9", &["ppo.gamma=1", "ppo.target_kl=0.02", "total_timesteps=2_000"]);
+        let config = config.unwrap();
+        assert_eq!((config.seed, config.ppo.gamma, config.ppo.target_kl), (7, 1.0, Some(0.02)));
+        assert_eq!(config.total_timesteps, 2000);
+        assert_eq!(resolved(&config.to_toml(), &[]).unwrap(), config);
+    }
+
+    #[test]
+    fn errors_name_source_key_and_the_nearest_key() {
+        let message = |file: &str, assignments: &[&str]| resolved(file, assignments).unwrap_err().to_string();
+        assert!(message("", &["ppo.learning_rat=1"]).contains("\"ppo.learning_rate\""));
+        assert!(message("", &["lerning_rate=1"]).contains("\"ppo.learning_rate\""));
+        assert!(message("[ppo]\ngama = 1.0", &[]).starts_with("x.toml: there is no key \"ppo.gama\""));
+        assert!(message("", &["zzzz=1"]).contains("allowed: "));
+        assert!(message("", &["ppo.gamma=high"]).contains("--set ppo.gamma=high"));
+        assert!(message("", &["ppo.gamma=2"]).contains("allowed: 0 to 1"));
+        assert!(message("", &["algo=dqn"]).contains("not available yet; allowed: ppo"));
+        assert!(message("", &["seed=-1"]).contains("seed"));
+        assert!(message("seed = ", &[]).contains("line 1"));
+    }
+
+    #[test]
+    fn a_resumed_run_keeps_its_values_and_refuses_others() {
+        let saved = resolved("seed = 3", &[]).unwrap();
+        let resume = |flag: &str, key: &str, value: i64| {
+            let mut sources = ConfigSources::default();
+            sources.add_flag(flag, key, value).unwrap();
+            sources.resume(&saved, Path::new("runs/x"))
+        };
+        assert_eq!(resume("--seed", "seed", 3).unwrap(), saved);
+        assert_eq!(resume("--threads", "threads", 2).unwrap().threads, 2);
+        assert!(resume("--seed", "seed", 4).unwrap_err().to_string().contains("--seed 4: contradicts runs/x"));
+    }
+}

@@ -1,0 +1,58 @@
+//! What can stop a training run.
+
+use std::path::PathBuf;
+
+use microcloud_core::ScenarioError;
+use microcloud_policy::network::CheckpointError;
+use thiserror::Error;
+
+/// Why training did not start or did not go on.
+#[derive(Debug, Error)]
+pub enum TrainError {
+    /// A flag or a configuration value is wrong.
+    #[error("{0}")]
+    Usage(String),
+    /// The scenario cannot be used.
+    #[error(transparent)]
+    Scenario(ScenarioError),
+    /// A saved file cannot be used.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// A number stopped being finite; the last checkpoint is sound.
+    #[error("training diverged at step {step}: {what} is not finite; a lower ppo.learning_rate usually helps")]
+    Diverged {
+        /// Environment steps taken so far.
+        step: u64,
+        /// What was found.
+        what: String,
+    },
+    /// A file or folder could not be written.
+    #[error("{}: cannot be written: {source}", path.display())]
+    Disk {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The threads of the trainer could not be started.
+    #[error("cannot start {threads} threads: {reason}")]
+    Threads {
+        /// How many were asked for.
+        threads: usize,
+        /// The system's reason.
+        reason: String,
+    },
+}
+
+impl TrainError {
+    /// The exit code of a command that fails with this error.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) | Self::Threads { .. } => 2,
+            Self::Scenario(error) => error.exit_code(),
+            Self::Checkpoint(error) => error.exit_code(),
+            Self::Diverged { .. } => 4,
+            Self::Disk { .. } => 5,
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Proximal policy optimisation (Schulman et al., 2017), with CleanRL's names and semantics.
+
+mod adam;
+mod shard;
+mod update;
+
+pub use adam::{Adam, Moments};
+pub use shard::{Shard, ShardResult};
+pub use update::{Ppo, UpdateDiagnostics};

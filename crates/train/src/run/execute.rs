@@ -1,0 +1,260 @@
+//! A run from its first step, or its latest checkpoint, to its end.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use super::checkpoint::{self, PolicyLabels, RunState};
+use super::folder::RunFolder;
+use super::log::RunLog;
+use super::progress::{Progress, ProgressMode, Snapshot};
+use super::scalars::{JsonLines, ScalarWriter};
+use super::tensorboard::TensorBoard;
+use crate::config::TrainConfig;
+use crate::error::TrainError;
+use crate::evaluation::play_greedily;
+use crate::learner::{Iteration, Learner};
+use crate::task::VectorTask;
+
+/// Levels that `best` is chosen on: the same for every run, and outside those that small training seeds draw.
+const EVALUATION_SEED: u64 = 1 << 33;
+/// Episodes over which the shown return is averaged.
+const RECENT_EPISODES: usize = 100;
+
+/// Evaluates the best checkpoint's folder on test levels: the content of `evaluation.json` and a table to print, or
+/// nothing where it was interrupted.
+pub type FinalEvaluation<'a> = dyn Fn(&Path) -> Result<Option<(Value, String)>, TrainError> + 'a;
+
+/// What a run needs.
+pub struct RunSetup<'a> {
+    /// The whole configuration.
+    pub config: TrainConfig,
+    /// Where it is written, created or opened.
+    pub folder: RunFolder,
+    /// Whether it goes on from the folder's latest checkpoint.
+    pub resumed: bool,
+    /// Environments to learn in.
+    pub task: Box<dyn VectorTask>,
+    /// Environments to choose `best` in, one episode each.
+    pub evaluation_task: Box<dyn VectorTask>,
+    /// What policy files are labelled with.
+    pub labels: PolicyLabels,
+    /// How progress is shown.
+    pub progress: ProgressMode,
+    /// Becomes true where the run is to stop with a checkpoint.
+    pub stop: &'a AtomicBool,
+    /// How the best checkpoint is evaluated at the end.
+    pub final_evaluation: &'a FinalEvaluation<'a>,
+}
+
+/// How a run ended without an error.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// All steps are taken; the table of the final evaluation.
+    Completed(String),
+    /// It was stopped, and can be resumed.
+    Interrupted,
+}
+
+/// Runs to the end and writes `exit.json`, whatever the end is.
+///
+/// # Errors
+/// See [`TrainError`]; `exit.json` says the same.
+pub fn execute(setup: RunSetup<'_>) -> Result<Outcome, TrainError> {
+    let folder = setup.folder.clone();
+    let mut step = 0;
+    let result = Run::start(setup).and_then(|mut run| {
+        let result = run.play_out();
+        step = run.learner.step();
+        run.progress.finish();
+        let line = match &result {
+            Ok(Outcome::Completed(_)) => "completed".to_owned(),
+            Ok(Outcome::Interrupted) => "interrupted".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        run.log.line(&format!("step {step}: {line}"));
+        result
+    });
+    let (status, code, message) = match &result {
+        Ok(Outcome::Completed(_)) => ("completed", 0, Value::Null),
+        Ok(Outcome::Interrupted) => ("interrupted", 130, Value::Null),
+        Err(error) => {
+            let status = if matches!(error, TrainError::Diverged { .. }) { "diverged" } else { "failed" };
+            (status, error.exit_code(), error.to_string().into())
+        }
+    };
+    let exit = json!({ "status": status, "code": code, "step": step, "message": message });
+    let written = folder.write("exit.json", format!("{exit:#}\n").as_bytes());
+    result.and_then(|outcome| written.map(|()| outcome))
+}
+
+struct Run<'a> {
+    config: TrainConfig,
+    folder: RunFolder,
+    learner: Learner,
+    evaluation_task: Box<dyn VectorTask>,
+    labels: PolicyLabels,
+    state: RunState,
+    saved_step: Option<u64>,
+    recent: Vec<f64>,
+    writers: Vec<Box<dyn ScalarWriter>>,
+    log: RunLog,
+    progress: Progress,
+    stop: &'a AtomicBool,
+    final_evaluation: &'a FinalEvaluation<'a>,
+}
+
+impl<'a> Run<'a> {
+    fn start(setup: RunSetup<'a>) -> Result<Self, TrainError> {
+        let RunSetup { config, folder, task, labels, .. } = setup;
+        // The end of an earlier part of the run is not this part's.
+        let _ = std::fs::remove_file(folder.join("exit.json"));
+        let mut log = RunLog::open(&folder)?;
+        let mut learner = Learner::new(config.ppo.clone(), task, config.total_timesteps, config.seed, config.threads)?;
+        let mut state = RunState::default();
+        if setup.resumed && checkpoint::has_latest(folder.path()) {
+            let names = learner.parameter_names();
+            let (saved, saved_state) = checkpoint::read_latest(&folder, &labels, &names, config.ppo.gamma)?;
+            learner.restore(saved).map_err(|reason| {
+                TrainError::Usage(format!("{}: cannot be resumed: {reason}", folder.path().display()))
+            })?;
+            state = saved_state;
+        }
+        log.line(&format!("step {}: {}", state.step, if setup.resumed { "resumed" } else { "started" }));
+        let metrics = JsonLines::open(&folder.join("metrics.jsonl"), state.step)?;
+        let events = TensorBoard::new(folder.path());
+        Ok(Self {
+            progress: Progress::new(setup.progress, state.step, learner.total_steps()),
+            saved_step: (state.step > 0).then_some(state.step),
+            config,
+            learner,
+            evaluation_task: setup.evaluation_task,
+            labels,
+            state,
+            recent: Vec::new(),
+            writers: vec![Box::new(metrics), Box::new(events)],
+            log,
+            folder,
+            stop: setup.stop,
+            final_evaluation: setup.final_evaluation,
+        })
+    }
+
+    fn play_out(&mut self) -> Result<Outcome, TrainError> {
+        self.progress.note(&format!("run folder: {}", self.folder.path().display()));
+        while !self.learner.finished() {
+            let before = self.learner.step();
+            self.iterate()?;
+            let step = self.learner.step();
+            let passed = |every: u64| step / every > before / every;
+            if passed(self.config.eval_every) || self.learner.finished() {
+                self.evaluate()?;
+            }
+            if passed(self.config.checkpoint_every) || self.learner.finished() {
+                self.checkpoint()?;
+            }
+            if self.stop.load(Ordering::Relaxed) {
+                self.checkpoint()?;
+                if self.state.best_return.is_none() {
+                    checkpoint::point(&self.folder, "best", step)?;
+                }
+                return Ok(Outcome::Interrupted);
+            }
+        }
+        self.progress.note("evaluating the best checkpoint on test levels");
+        let best = microcloud_policy::network::resolve(self.folder.path())?;
+        let Some((report, table)) = (self.final_evaluation)(&best)? else {
+            return Ok(Outcome::Interrupted);
+        };
+        self.folder.write("evaluation.json", format!("{report:#}\n").as_bytes())?;
+        Ok(Outcome::Completed(table))
+    }
+
+    fn iterate(&mut self) -> Result<(), TrainError> {
+        let (started, before) = (Instant::now(), self.learner.step());
+        let iteration = self.learner.iterate()?;
+        let seconds = started.elapsed().as_secs_f64();
+        let step = self.learner.step();
+        self.state.step = step;
+        self.state.episodes += iteration.episodes.len() as u64;
+        self.state.wall_s += seconds;
+        self.recent.extend(iteration.episodes.iter().map(|episode| episode.episodic_return));
+        self.recent.drain(..self.recent.len().saturating_sub(RECENT_EPISODES));
+        let steps_per_s = (step - before) as f64 / seconds.max(1e-9);
+        self.write_scalars(step, &scalars(&iteration, steps_per_s))?;
+        let availability = iteration.scalars.iter().find(|(name, _)| *name == "slo/availability");
+        self.progress.show(&Snapshot {
+            step,
+            steps_per_s,
+            episodic_return: mean(&self.recent),
+            availability: availability.map(|(_, value)| *value),
+            policy_loss: iteration.update.policy_loss,
+            value_loss: iteration.update.value_loss,
+        });
+        Ok(())
+    }
+
+    fn evaluate(&mut self) -> Result<(), TrainError> {
+        let returns = play_greedily(self.evaluation_task.as_mut(), self.learner.network(), EVALUATION_SEED);
+        let Some(mean) = mean(&returns) else { return Ok(()) };
+        let step = self.learner.step();
+        let mut scalars = vec![("eval/episodic_return", mean)];
+        let own = self.evaluation_task.drain_scalars();
+        scalars
+            .extend(own.iter().filter(|(name, _)| *name == "slo/availability").map(|&(_, v)| ("eval/availability", v)));
+        self.write_scalars(step, &scalars)?;
+        self.log.line(&format!("step {step}: mean return {mean:.6} over {} fixed train levels", returns.len()));
+        if self.state.best_return.is_none_or(|best| mean > best) {
+            self.state.best_return = Some(mean);
+            self.checkpoint()?;
+            checkpoint::point(&self.folder, "best", step)?;
+        }
+        Ok(())
+    }
+
+    fn checkpoint(&mut self) -> Result<(), TrainError> {
+        if self.saved_step == Some(self.learner.step()) {
+            return Ok(());
+        }
+        let saved = self.learner.save();
+        self.state.iteration = saved.iteration;
+        self.state.optimizer_steps = saved.optimizer.as_ref().map_or(0, |(steps, _)| *steps);
+        let names = self.learner.parameter_names();
+        let path = checkpoint::write(&self.folder, &self.labels, &names, &saved, &self.state)?;
+        self.saved_step = Some(self.learner.step());
+        self.log.line(&format!("step {}: wrote {}", self.state.step, path.display()));
+        Ok(())
+    }
+
+    fn write_scalars(&mut self, step: u64, scalars: &[(&str, f64)]) -> Result<(), TrainError> {
+        self.writers.iter_mut().try_for_each(|writer| writer.write(step, scalars))
+    }
+}
+
+fn scalars(iteration: &Iteration, steps_per_s: f64) -> Vec<(&'static str, f64)> {
+    let update = &iteration.update;
+    let mut scalars = vec![
+        ("charts/SPS", steps_per_s),
+        ("charts/learning_rate", iteration.learning_rate),
+        ("losses/value_loss", update.value_loss),
+        ("losses/policy_loss", update.policy_loss),
+        ("losses/entropy", update.entropy),
+        ("losses/old_approx_kl", update.old_approx_kl),
+        ("losses/approx_kl", update.approx_kl),
+        ("losses/clipfrac", update.clipfrac),
+        ("losses/explained_variance", update.explained_variance),
+        ("losses/grad_norm", update.grad_norm),
+    ];
+    let returns: Vec<f64> = iteration.episodes.iter().map(|episode| episode.episodic_return).collect();
+    let lengths: Vec<f64> = iteration.episodes.iter().map(|episode| episode.length as f64).collect();
+    scalars.extend(mean(&returns).map(|mean| ("charts/episodic_return", mean)));
+    scalars.extend(mean(&lengths).map(|mean| ("charts/episodic_length", mean)));
+    scalars.extend(iteration.scalars.iter().copied());
+    scalars
+}
+
+fn mean(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}

@@ -1,0 +1,58 @@
+//! Files that are either wholly there or not there: written beside, synced, then renamed.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+
+use crate::error::TrainError;
+
+/// Wraps a system error with the path it happened at.
+pub fn disk(path: &Path) -> impl FnOnce(std::io::Error) -> TrainError + '_ {
+    move |source| TrainError::Disk { path: path.to_owned(), source }
+}
+
+/// Writes a file and syncs it; an existing one is replaced in one step.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".tmp");
+    let beside = path.with_file_name(name);
+    write_synced(&beside, bytes).map_err(disk(&beside))?;
+    fs::rename(&beside, path).map_err(disk(path))?;
+    sync_parent(path)
+}
+
+/// Writes a folder of files and syncs it; the folder appears under its name with all of them or not at all.
+pub fn write_folder(path: &Path, files: &[(&str, Vec<u8>)]) -> Result<(), TrainError> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".tmp");
+    let beside = path.with_file_name(name);
+    if beside.exists() {
+        fs::remove_dir_all(&beside).map_err(disk(&beside))?;
+    }
+    fs::create_dir_all(&beside).map_err(disk(&beside))?;
+    for (name, bytes) in files {
+        let file = beside.join(name);
+        write_synced(&file, bytes).map_err(disk(&file))?;
+    }
+    sync(&beside)?;
+    if path.exists() {
+        fs::remove_dir_all(path).map_err(disk(path))?;
+    }
+    fs::rename(&beside, path).map_err(disk(path))?;
+    sync_parent(path)
+}
+
+fn write_synced(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+fn sync_parent(path: &Path) -> Result<(), TrainError> {
+    path.parent().map_or(Ok(()), sync)
+}
+
+/// Folders can be synced on Unix; elsewhere renaming is what there is.
+fn sync(folder: &Path) -> Result<(), TrainError> {
+    if cfg!(unix) { File::open(folder).and_then(|folder| folder.sync_all()).map_err(disk(folder)) } else { Ok(()) }
+}

@@ -1,0 +1,23 @@
+//! A training run on disk: its folder, checkpoints, scalars, progress and end.
+
+mod checkpoint;
+mod execute;
+mod files;
+mod final_evaluation;
+mod folder;
+mod log;
+mod prepare;
+mod progress;
+mod provenance;
+mod scalars;
+mod tensorboard;
+
+pub use checkpoint::{PolicyLabels, RunState};
+pub use execute::{FinalEvaluation, Outcome, RunSetup, execute};
+pub use final_evaluation::final_evaluation;
+pub use folder::{OnExists, Placement, RunFolder, place};
+pub use prepare::PreparedRun;
+pub use progress::ProgressMode;
+pub use provenance::Provenance;
+pub use scalars::{JsonLines, ScalarWriter};
+pub use tensorboard::TensorBoard;

@@ -1,0 +1,43 @@
+//! What the trainer asks of a batch of environments.
+
+/// A batch of environments that restart by themselves within the step that ends an episode (SAME_STEP).
+///
+/// Every slice is caller-owned and row-major with one row per environment.
+pub trait VectorTask: Send {
+    /// Number of environments.
+    fn num_envs(&self) -> usize;
+
+    /// Number of observation features.
+    fn observation_size(&self) -> usize;
+
+    /// Number of actions.
+    fn num_actions(&self) -> usize;
+
+    /// Starts new episodes everywhere; equal seeds start equal episodes.
+    fn reset(&mut self, seed: u64, observations: &mut [f32], action_masks: &mut [bool]);
+
+    /// Takes one action per environment.
+    fn step(&mut self, actions: &[usize], buffers: &mut TaskBuffers<'_>);
+
+    /// Gives and clears the task's own scalars since the last call, e.g. `slo/availability`.
+    fn drain_scalars(&mut self) -> Vec<(&'static str, f64)> {
+        Vec::new()
+    }
+}
+
+/// What a step writes.
+#[derive(Debug)]
+pub struct TaskBuffers<'a> {
+    /// `[num_envs, observation_size]`; where an episode ended, the first observation of the next one.
+    pub observations: &'a mut [f32],
+    /// `[num_envs, num_actions]`, true where an action is legal.
+    pub action_masks: &'a mut [bool],
+    /// `[num_envs]`.
+    pub rewards: &'a mut [f64],
+    /// `[num_envs]`, true where the episode ended and nothing follows.
+    pub terminated: &'a mut [bool],
+    /// `[num_envs]`, true where the episode was cut off.
+    pub truncated: &'a mut [bool],
+    /// `[num_envs, observation_size]`; only rows whose episode ended are written, with its last observation.
+    pub final_observations: &'a mut [f32],
+}

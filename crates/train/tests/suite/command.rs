@@ -1,0 +1,68 @@
+//! The `train` command as a user types it: exit codes and what errors say.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn train(folder: &Path, words: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_train")).args(words).current_dir(folder).output().unwrap()
+}
+
+fn refused(folder: &Path, words: &[&str], code: i32, parts: &[&str]) {
+    let output = train(folder, words);
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(code), "{words:?}: {message}");
+    assert!(parts.iter().all(|part| message.contains(part)), "{words:?}: {message}");
+    assert!(!message.contains("panicked") && !message.contains("backtrace"), "{message}");
+}
+
+#[test]
+fn mistakes_are_usage_errors_that_say_what_is_allowed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    std::fs::write(path.join("bad.toml"), "[ppo]\nlearning_rte = 1.0").unwrap();
+    std::fs::create_dir(path.join("taken")).unwrap();
+    std::fs::write(path.join("taken/file"), "").unwrap();
+    refused(path, &["--algo", "dqn"], 2, &["not available yet", "allowed: ppo"]);
+    refused(path, &["--scenario", "spine13"], 2, &["spine12"]);
+    refused(path, &["--set", "ppo.gama=0.9"], 2, &["ppo.gamma"]);
+    refused(path, &["--config", "bad.toml"], 2, &["bad.toml", "ppo.learning_rate"]);
+    refused(path, &["--config", "."], 2, &["cannot be read"]);
+    refused(path, &["--seed", "many"], 2, &["whole number"]);
+    refused(path, &["--run-dir", "taken"], 2, &["taken", "--on-exists new"]);
+    refused(path, &["--resume", "nowhere"], 2, &["nowhere"]);
+    refused(path, &["--progress", "loud"], 2, &["plain"]);
+    refused(path, &["--run-dir", "taken/file/below"], 5, &["taken/file"]);
+    assert!(!path.join("runs").exists());
+}
+
+#[test]
+fn the_printed_configuration_reads_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let printed = train(folder.path(), &["--print-config", "--seed", "7", "--total-timesteps", "2_000"]);
+    assert!(printed.status.success());
+    std::fs::write(folder.path().join("c.toml"), &printed.stdout).unwrap();
+    let again = train(folder.path(), &["--print-config", "--config", "c.toml"]);
+    assert_eq!(printed.stdout, again.stdout);
+}
+
+#[test]
+fn a_short_run_completes_resumes_and_refuses_contradictions() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let small = ["--set", "ppo.num_steps=16", "--set", "ppo.hidden=[16]", "--set", "final_episodes=2"];
+    let words = ["--total-timesteps", "128", "--num-envs", "8", "--eval-episodes", "2", "--run-dir", "r"];
+    let mut all = words.to_vec();
+    all.extend(small);
+    all.extend(["--set", "final_control_episodes=1"]);
+    let output = train(path, &all);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    for name in
+        ["config.toml", "manifest.json", "scenario.toml", "metrics.jsonl", "train.log", "evaluation.json", "exit.json"]
+    {
+        assert!(path.join("r").join(name).is_file(), "{name}");
+    }
+    assert!(train(path, &["--resume", "r", "--seed", "1"]).status.success());
+    refused(path, &["--resume", "r", "--seed", "2"], 2, &["contradicts r"]);
+    std::fs::write(path.join("r/checkpoints/000000128/state.json"), "{}").unwrap();
+    refused(path, &["--resume", "r"], 3, &["state.json", "SHA-256"]);
+}

@@ -1,0 +1,7 @@
+//! Properties of the trainer, held on small tasks.
+
+mod cart_pole;
+mod command;
+mod gradients;
+mod learning;
+mod run_folder;

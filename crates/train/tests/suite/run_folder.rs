@@ -1,0 +1,204 @@
+//! What a run leaves on disk, and how it goes on from there.
+
+use std::cell::Cell;
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use microcloud_policy::network::{POLICY_FILE, PolicyFile, resolve, verified_file};
+use microcloud_train::run::{FinalEvaluation, Outcome, PolicyLabels, ProgressMode, RunFolder, RunSetup, execute};
+use microcloud_train::{PpoConfig, TaskBuffers, TrainConfig, TrainError, VectorTask};
+use serde_json::{Value, json};
+
+use crate::cart_pole::CartPole;
+
+fn config() -> TrainConfig {
+    let ppo = PpoConfig { num_envs: 8, num_steps: 32, hidden: vec![16], ..PpoConfig::default() };
+    TrainConfig {
+        total_timesteps: 2048,
+        checkpoint_every: 512,
+        eval_every: 1024,
+        eval_episodes: 8,
+        threads: 1,
+        ppo,
+        ..TrainConfig::default()
+    }
+}
+
+fn no_evaluation(_: &Path) -> Result<Option<(Value, String)>, TrainError> {
+    Ok(Some((json!({ "schema": 1 }), "a table".into())))
+}
+
+/// Sets the flag after some steps, as an interrupt would.
+struct Interrupting<'a> {
+    inner: CartPole,
+    steps_left: u32,
+    stop: &'a AtomicBool,
+}
+
+impl VectorTask for Interrupting<'static> {
+    fn num_envs(&self) -> usize {
+        self.inner.num_envs()
+    }
+    fn observation_size(&self) -> usize {
+        self.inner.observation_size()
+    }
+    fn num_actions(&self) -> usize {
+        self.inner.num_actions()
+    }
+    fn reset(&mut self, seed: u64, observations: &mut [f32], action_masks: &mut [bool]) {
+        self.inner.reset(seed, observations, action_masks);
+    }
+    fn step(&mut self, actions: &[usize], buffers: &mut TaskBuffers<'_>) {
+        self.inner.step(actions, buffers);
+        self.steps_left = self.steps_left.saturating_sub(1);
+        if self.steps_left == 0 {
+            self.stop.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+fn run(
+    config: &TrainConfig,
+    path: &Path,
+    resumed: bool,
+    task: Box<dyn VectorTask>,
+    stop: &AtomicBool,
+    final_evaluation: &FinalEvaluation<'_>,
+) -> Result<Outcome, TrainError> {
+    let folder = RunFolder::create(path)?;
+    folder.write("config.toml", config.to_toml().as_bytes())?;
+    execute(RunSetup {
+        config: config.clone(),
+        folder,
+        resumed,
+        task,
+        evaluation_task: Box::new(CartPole::new(config.eval_episodes)),
+        labels: PolicyLabels {
+            algo: "ppo".into(),
+            scenario: "cart-pole".into(),
+            observation_schema: "o".into(),
+            action_schema: "a".into(),
+        },
+        progress: ProgressMode::None,
+        stop,
+        final_evaluation,
+    })
+}
+
+fn to_end(config: &TrainConfig, path: &Path, resumed: bool) -> Result<Outcome, TrainError> {
+    let task = Box::new(CartPole::new(config.ppo.num_envs));
+    run(config, path, resumed, task, &AtomicBool::new(false), &no_evaluation)
+}
+
+fn exit_code(path: &Path) -> u64 {
+    let exit: Value = serde_json::from_slice(&fs::read(path.join("exit.json")).unwrap()).unwrap();
+    exit["code"].as_u64().unwrap()
+}
+
+fn weights(checkpoint: &Path) -> PolicyFile {
+    PolicyFile::from_bytes(&verified_file(checkpoint, POLICY_FILE).unwrap(), checkpoint).unwrap()
+}
+
+#[test]
+fn a_complete_run_leaves_checkpoints_scalars_and_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run");
+    let evaluated = Cell::new(false);
+    let task = Box::new(CartPole::new(8));
+    let outcome = run(&config(), &path, false, task, &AtomicBool::new(false), &|checkpoint| {
+        evaluated.set(checkpoint == resolve(&path).unwrap());
+        no_evaluation(checkpoint)
+    });
+    assert_eq!(outcome.unwrap(), Outcome::Completed("a table".into()));
+    assert!(evaluated.get());
+    assert_eq!(exit_code(&path), 0);
+    for step in [512, 1024, 1536, 2048] {
+        let checkpoint = path.join(format!("checkpoints/{step:09}"));
+        for name in ["policy.safetensors", "trainer.safetensors", "state.json"] {
+            verified_file(&checkpoint, name).unwrap();
+        }
+    }
+    assert_eq!(fs::read_to_string(path.join("checkpoints/latest")).unwrap().trim(), "000002048");
+    let metrics = fs::read_to_string(path.join("metrics.jsonl")).unwrap();
+    let lines: Vec<Value> = metrics.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for name in ["charts/SPS", "charts/learning_rate", "losses/value_loss", "losses/explained_variance"] {
+        assert!(lines[0][name].is_f64(), "{name}");
+    }
+    assert!(lines.iter().any(|line| line["charts/episodic_return"].is_f64()));
+    let names: Vec<_> =
+        fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(names.iter().any(|name| name.starts_with("events.out.tfevents.")));
+    assert!(!names.iter().any(|name| name.ends_with(".tmp")));
+}
+
+#[test]
+fn an_interrupted_run_goes_on_from_its_checkpoint_to_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run");
+    let stop: &'static AtomicBool = Box::leak(Box::new(AtomicBool::new(false)));
+    let task = Box::new(Interrupting { inner: CartPole::new(8), steps_left: 70, stop });
+    let outcome = run(&config(), &path, false, task, stop, &no_evaluation);
+    assert_eq!(outcome.unwrap(), Outcome::Interrupted);
+    assert_eq!(exit_code(&path), 130);
+    assert_eq!(fs::read_to_string(path.join("checkpoints/latest")).unwrap().trim(), "000000768");
+    resolve(&path).unwrap();
+
+    assert!(matches!(to_end(&config(), &path, true).unwrap(), Outcome::Completed(_)));
+    assert_eq!(exit_code(&path), 0);
+    let metrics = fs::read_to_string(path.join("metrics.jsonl")).unwrap();
+    let steps = metrics.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let steps = steps.filter(|line| line["charts/SPS"].is_f64()).map(|line| line["step"].as_u64().unwrap());
+    assert_eq!(steps.collect::<Vec<_>>(), (1..=8).map(|iteration| iteration * 256).collect::<Vec<_>>());
+}
+
+#[test]
+fn resuming_restores_weights_optimizer_and_statistics() {
+    // Resumed twice from one checkpoint, the runs that follow are the same.
+    let folder = tempfile::tempdir().unwrap();
+    let (one, two) = (folder.path().join("one"), folder.path().join("two"));
+    let config = config();
+    for path in [&one, &two] {
+        to_end(&config, path, false).unwrap();
+        fs::write(path.join("checkpoints/latest"), "000001024\n").unwrap();
+        to_end(&config, path, true).unwrap();
+    }
+    let last = "checkpoints/000002048";
+    assert_eq!(weights(&one.join(last)), weights(&two.join(last)));
+}
+
+#[test]
+fn a_damaged_checkpoint_is_refused_as_corrupt() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run");
+    to_end(&config(), &path, false).unwrap();
+    let trainer = path.join("checkpoints/000002048/trainer.safetensors");
+    let mut bytes = fs::read(&trainer).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    fs::write(&trainer, bytes).unwrap();
+    let error = to_end(&config(), &path, true).unwrap_err();
+    assert_eq!((error.exit_code(), exit_code(&path)), (3, 3));
+    assert!(error.to_string().contains("trainer.safetensors"), "{error}");
+}
+
+#[test]
+fn divergence_ends_the_run_with_its_own_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run");
+    let mut config = config();
+    config.ppo.learning_rate = 1e6;
+    config.ppo.max_grad_norm = 1e9;
+    config.total_timesteps = 20_480;
+    let error = to_end(&config, &path, false).unwrap_err();
+    assert_eq!((error.exit_code(), exit_code(&path)), (4, 4), "{error}");
+}
+
+#[test]
+fn a_checkpoint_that_cannot_be_written_is_a_disk_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run");
+    fs::create_dir_all(path.join("checkpoints")).unwrap();
+    fs::write(path.join("checkpoints/000000512.tmp"), "a file where a folder is due").unwrap();
+    let error = to_end(&config(), &path, false).unwrap_err();
+    assert_eq!((error.exit_code(), exit_code(&path)), (5, 5), "{error}");
+}
