@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use microcloud_core::{Level, Split, Topology};
 
-use crate::{Contender, EpisodeOutcome, EvaluationError, EvaluationReport, Progress, Recorder, play, report::Scale};
+use crate::{
+    Contender, EpisodeOutcome, EvaluationError, EvaluationReport, Progress, Recorder,
+    play::{play, policy_error},
+    report::Scale,
+};
 
 /// Which levels are played, and on how many threads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +60,12 @@ pub fn evaluate(
         .num_threads(config.threads)
         .build()
         .map_err(|error| EvaluationError::Threads { threads: config.threads, problem: error.to_string() })?;
+    for topology in topologies {
+        for contender in contenders {
+            // A policy that does not fit is found before hours go into the ones that do.
+            contender.make(topology).map_err(|source| policy_error(contender.name(), topology, source))?;
+        }
+    }
     let mut rows = Vec::new();
     for topology in topologies {
         let levels = draw(config, topology, config.episodes, false)?;
@@ -70,11 +80,8 @@ pub fn evaluate(
         let end_of_scale = |name: &str| match contenders.iter().position(|contender| contender.name() == name) {
             Some(shown) => Ok(played[shown].clone()),
             None => {
-                let contender = Contender::baseline(name).map_err(|error| EvaluationError::Policy {
-                    policy: name.to_owned(),
-                    scenario: topology.scenario().name.clone(),
-                    source: error.into(),
-                })?;
+                let contender =
+                    Contender::baseline(name).map_err(|error| policy_error(name, topology, error.into()))?;
                 run(&contender, &levels, None)
             }
         };

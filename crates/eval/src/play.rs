@@ -11,7 +11,7 @@ use ndarray::ArrayView2;
 use rayon::prelude::*;
 
 use crate::{
-    Contender, EpisodeOutcome, EvaluationError,
+    Contender, EpisodeOutcome, EvaluationError, PolicyError,
     episode::{Sample, Yardstick, outcome},
     record::{EpisodeRecord, Recorder},
 };
@@ -46,7 +46,7 @@ pub fn play(
     progress: &dyn Progress,
 ) -> Result<Vec<EpisodeOutcome>, EvaluationError> {
     let detector = Detector::new(ThresholdRulesConfig::default().rules, topology)
-        .map_err(|error| policy_error(contender, topology, error.into()))?;
+        .map_err(|error| policy_error(contender.name(), topology, error.into()))?;
     let batches: Result<Vec<_>, EvaluationError> = levels
         .par_chunks(BATCH)
         .map(|levels| {
@@ -68,8 +68,9 @@ pub fn mean_return(topology: &Arc<Topology>, contender: &Contender, levels: &[Le
     Ok(outcomes.iter().map(|outcome| outcome.total_reward).sum::<f64>() / outcomes.len().max(1) as f64)
 }
 
-fn policy_error(contender: &Contender, topology: &Topology, source: crate::PolicyError) -> EvaluationError {
-    EvaluationError::Policy { policy: contender.name().to_owned(), scenario: topology.scenario().name.clone(), source }
+/// A policy that could not be made for a topology.
+pub(crate) fn policy_error(policy: &str, topology: &Topology, source: PolicyError) -> EvaluationError {
+    EvaluationError::Policy { policy: policy.to_owned(), scenario: topology.scenario().name.clone(), source }
 }
 
 /// Who chooses the actions of a batch.
@@ -108,7 +109,7 @@ impl<'a> Batch<'a> {
         levels: &[Level],
         recorder: Option<&'a Recorder>,
     ) -> Result<Self, EvaluationError> {
-        let make = || contender.make(topology).map_err(|source| policy_error(contender, topology, source));
+        let make = || contender.make(topology).map_err(|source| policy_error(contender.name(), topology, source));
         let player = match make()? {
             Baseline::Observing(policy) => Player::Observing(policy),
             Baseline::Privileged(first) => {
