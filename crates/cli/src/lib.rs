@@ -14,5 +14,5 @@ pub use arguments::parse;
 pub use failure::{Failure, finish};
 pub use output::{Destination, print};
 pub use policies::contender;
-pub use progress::EpisodeProgress;
+pub use progress::ProgressLine;
 pub use scenarios::{load_scenarios, load_topology};

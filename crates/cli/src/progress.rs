@@ -13,18 +13,18 @@ use microcloud_eval::Progress;
 
 use crate::Failure;
 
-/// Counts episodes on a bar; the first Ctrl-C stops the work, the second ends the process at once.
-pub struct EpisodeProgress {
+/// Counts finished work on a bar; the first Ctrl-C stops the work, the second ends the process at once.
+pub struct ProgressLine {
     bar: ProgressBar,
     cancelled: Arc<AtomicBool>,
 }
 
-impl EpisodeProgress {
-    /// A bar over so many episodes, hidden where standard error is no terminal.
+impl ProgressLine {
+    /// A bar over so many pieces of work, named by `unit`, and hidden where standard error is no terminal.
     ///
     /// # Errors
     /// A system that allows no handler of Ctrl-C.
-    pub fn new(episodes: usize) -> Result<Self, Failure> {
+    pub fn new(pieces: usize, unit: &str) -> Result<Self, Failure> {
         let cancelled = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&cancelled);
         ctrlc::set_handler(move || {
@@ -33,9 +33,9 @@ impl EpisodeProgress {
             }
         })
         .map_err(|error| Failure::usage(format!("cannot handle Ctrl-C: {error}")))?;
-        let bar = if io::stderr().is_terminal() { ProgressBar::new(episodes as u64) } else { ProgressBar::hidden() };
-        let template = "{bar:40} {pos}/{len} episodes, {elapsed} gone, {eta} left";
-        if let Ok(style) = ProgressStyle::with_template(template) {
+        let bar = if io::stderr().is_terminal() { ProgressBar::new(pieces as u64) } else { ProgressBar::hidden() };
+        let template = format!("{{bar:40}} {{pos}}/{{len}} {unit}, {{elapsed}} gone, {{eta}} left");
+        if let Ok(style) = ProgressStyle::with_template(&template) {
             bar.set_style(style);
         }
         Ok(Self { bar, cancelled })
@@ -47,9 +47,9 @@ impl EpisodeProgress {
     }
 }
 
-impl Progress for EpisodeProgress {
-    fn advance(&self, episodes: usize) {
-        self.bar.inc(episodes as u64);
+impl Progress for ProgressLine {
+    fn advance(&self, pieces: usize) {
+        self.bar.inc(pieces as u64);
     }
 
     fn is_cancelled(&self) -> bool {

@@ -4,7 +4,8 @@ use std::{
     error::Error,
     fs,
     path::Path,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
+    time::Duration,
 };
 
 use serde_json::Value;
@@ -65,19 +66,20 @@ fn a_scenario_that_is_shown_loads_again_and_plays_alike() -> Outcome {
 
 #[test]
 fn the_example_of_each_help_text_runs() -> Outcome {
-    let folder = tempfile::tempdir()?;
-    for (name, command) in [("evaluate", EVALUATE), ("scenario", SCENARIO), ("bench", BENCH)] {
-        let help = String::from_utf8(run(folder.path(), command, "--help")?.stdout)?;
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let helps = [
+        ("evaluate", EVALUATE, "--help"),
+        ("scenario", SCENARIO, "--help"),
+        ("scenario", SCENARIO, "list --help"),
+        ("scenario", SCENARIO, "show --help"),
+        ("scenario", SCENARIO, "check --help"),
+        ("bench", BENCH, "--help"),
+    ];
+    for (name, command, ask) in helps {
+        let help = String::from_utf8(run(&root, command, ask)?.stdout)?;
         let example = help.split("Example:").nth(1).and_then(|rest| rest.trim().lines().next()).ok_or("no example")?;
-        for part in example.split("&&") {
-            let mut words = part.split('>');
-            let line = words.next().unwrap_or_default().trim();
-            let arguments = line.strip_prefix(name).ok_or_else(|| format!("{line}: not the command {name}"))?;
-            let output = run(folder.path(), command, arguments)?;
-            if let Some(file) = words.next() {
-                fs::write(folder.path().join(file.trim()), output.stdout)?;
-            }
-        }
+        let arguments = example.strip_prefix(&format!("cargo run --bin {name} -- ")).ok_or("not a cargo command")?;
+        run(&root, command, arguments)?;
     }
     Ok(())
 }
@@ -93,5 +95,20 @@ fn bench_has_a_row_for_every_pair_of_environments_and_threads() -> Outcome {
     for key in ["ticks_per_s", "steps_per_s", "ticks_per_step", "groups", "edges", "observation_size"] {
         assert!(rows.iter().all(|row| row[key].as_f64().is_some_and(|value| value > 0.0)), "{key}");
     }
+    Ok(())
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_evaluation_exits_with_130_and_writes_no_report() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let arguments = "oracle --episodes 100000 --control-episodes 0 --json out.json";
+    let mut command = Command::new(EVALUATE);
+    let mut child =
+        command.args(arguments.split_whitespace()).current_dir(folder.path()).stderr(Stdio::piped()).spawn()?;
+    std::thread::sleep(Duration::from_secs(2));
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status()?;
+    assert_eq!(child.wait()?.code(), Some(130));
+    assert_eq!(fs::read_dir(folder.path())?.count(), 0);
     Ok(())
 }

@@ -104,6 +104,8 @@ fn mistakes_in_arguments_name_the_argument_and_what_is_allowed() -> Outcome {
         case(EVALUATE, "no-op --scenario spine13", 2, &["spine13", "did you mean `spine12`"]),
         case(EVALUATE, "no-op --split tset", 2, &["--split", "tset", "train, test, heldout"]),
         case(EVALUATE, "no-op --episodes 0", 2, &["--episodes 0", "allowed"]),
+        case(EVALUATE, "no-op --threads 100000", 2, &["--threads 100000", "allowed"]),
+        case(EVALUATE, "no-op --episodes 1000000000", 2, &["--episodes 1000000000", "allowed"]),
         case(EVALUATE, "no-op --episodes -3", 2, &["-3"]),
         case(EVALUATE, "no-op --episodes many", 2, &["--episodes", "many"]),
         case(EVALUATE, "no-op --epsiodes 3", 2, &["--epsiodes", "--episodes"]),

@@ -1,6 +1,6 @@
 //! Searches for the threshold-rules configuration with the highest mean return on train levels, and prints it as TOML.
 //!
-//! `cargo run --example calibrate_threshold_rules -- [SCENARIO] [LEVELS] [RESTARTS] > best.toml`
+//! `cargo run --example calibrate_threshold_rules -- [SCENARIO,…] [LEVELS] [RESTARTS] > best.toml`
 //!
 //! Coordinate descent: one setting after the other is put to each of its options while the rest stays as it is, until a
 //! whole round improves nothing; restarts shake some settings of the best so far and descend again. S1's metrics,
@@ -26,8 +26,7 @@ struct Coordinate {
 
 /// What a configuration is judged on.
 struct Judge {
-    topology: Arc<Topology>,
-    levels: Vec<Level>,
+    played: Vec<(Arc<Topology>, Vec<Level>)>,
     evaluations: usize,
 }
 
@@ -45,12 +44,11 @@ const RULES: [&str; 9] = [
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let scenario = arguments.next().unwrap_or_else(|| "spine12".to_owned());
+    let scenarios = arguments.next().unwrap_or_else(|| "spine12,online-boutique".to_owned());
     let levels: usize = arguments.next().map_or(Ok(240), |text| text.parse())?;
     let restarts: u64 = arguments.next().map_or(Ok(6), |text| text.parse())?;
-    let topology = Topology::new(Scenario::load(&scenario)?)?;
-    let mut judge = Judge::new(&topology, 1, levels);
-    let mut validation = Judge::new(&topology, 2, 2 * levels);
+    let mut judge = Judge::new(&scenarios, 1, levels)?;
+    let mut validation = Judge::new(&scenarios, 2, 2 * levels)?;
     let coordinates = coordinates();
 
     let mut best = ThresholdRulesConfig::default();
@@ -62,6 +60,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         if found_value > value {
             (best, value) = (found, found_value);
         }
+        // The best so far can be taken from the log of a search that is cut short.
+        eprintln!("{}", best.to_toml());
         eprintln!(
             "restart {restart}: {found_value:.3}, best {value:.3}, on other train levels {:.3}, {} evaluations",
             validation.value(&best)?,
@@ -73,13 +73,19 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 impl Judge {
-    /// Fault levels and a sixth as many control levels, which punish needless actions.
-    fn new(topology: &Arc<Topology>, seed: u64, count: usize) -> Self {
-        let mut levels = topology.draw_levels(Split::Train, seed, count, false);
-        levels.extend(topology.draw_levels(Split::Train, seed, count.div_ceil(6), true));
-        Self { topology: Arc::clone(topology), levels, evaluations: 0 }
+    /// Fault levels of every scenario, and a sixth as many control levels, which punish needless actions.
+    fn new(scenarios: &str, seed: u64, count: usize) -> Result<Self, Box<dyn Error>> {
+        let mut played = Vec::new();
+        for name in scenarios.split(',') {
+            let topology = Topology::new(Scenario::load(name)?)?;
+            let mut levels = topology.draw_levels(Split::Train, seed, count, false);
+            levels.extend(topology.draw_levels(Split::Train, seed, count.div_ceil(6), true));
+            played.push((topology, levels));
+        }
+        Ok(Self { played, evaluations: 0 })
     }
 
+    /// The mean return over levels, then over scenarios.
     fn value(&mut self, config: &ThresholdRulesConfig) -> Result<f64, Box<dyn Error>> {
         self.evaluations += 1;
         let config = config.clone();
@@ -87,7 +93,11 @@ impl Judge {
             let policy: Box<dyn Policy> = Box::new(ThresholdRules::new(config.clone(), topology)?);
             Ok(policy)
         });
-        Ok(mean_return(&self.topology, &contender, &self.levels)?)
+        let mut total = 0.0;
+        for (topology, levels) in &self.played {
+            total += mean_return(topology, &contender, levels)?;
+        }
+        Ok(total / self.played.len() as f64)
     }
 }
 

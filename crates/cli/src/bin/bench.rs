@@ -3,13 +3,13 @@
 use std::{fmt::Write, process::ExitCode};
 
 use clap::Parser;
-use microcloud_cli::{Destination, EpisodeProgress, Failure, finish, load_topology, parse, print};
+use microcloud_cli::{Destination, Failure, ProgressLine, finish, load_topology, parse, print};
 use microcloud_eval::{Progress, Throughput, measure_throughput};
 use serde_json::json;
 
 /// Measures how fast environments step: random legal actions on train levels, with faults, telemetry, masks and autoreset.
 #[derive(Parser)]
-#[command(version, after_help = "Example:\n  bench --num-envs 1,64 --threads 1 --seconds 1 --json")]
+#[command(version, after_help = "Example:\n  cargo run --bin bench -- --num-envs 1,64 --threads 1 --seconds 1 --json")]
 struct Arguments {
     /// Built-in scenario or TOML file
     #[arg(long, value_name = "NAME|FILE.toml", default_value = "spine12")]
@@ -43,7 +43,7 @@ fn run() -> Result<(), Failure> {
         }
     }
     let topology = load_topology(&arguments.scenario)?;
-    let progress = EpisodeProgress::new(arguments.num_envs.len() * arguments.threads.len())?;
+    let progress = ProgressLine::new(arguments.num_envs.len() * arguments.threads.len(), "measurements")?;
     let mut rows = Vec::new();
     for &threads in &arguments.threads {
         for &num_envs in &arguments.num_envs {

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::Parser;
-use microcloud_cli::{Destination, EpisodeProgress, Failure, contender, finish, load_scenarios, parse, print};
+use microcloud_cli::{Destination, Failure, ProgressLine, contender, finish, load_scenarios, parse, print};
 use microcloud_core::Split;
 use microcloud_eval::{Contender, EvaluationConfig, Recorder, evaluate};
 
@@ -13,7 +13,7 @@ use microcloud_eval::{Contender, EvaluationConfig, Recorder, evaluate};
 #[derive(Parser)]
 #[command(
     version,
-    after_help = "Example:\n  evaluate no-op threshold-rules --scenario spine12 --episodes 20 --control-episodes 5"
+    after_help = "Example:\n  cargo run --bin evaluate -- no-op threshold-rules --scenario spine12 --episodes 20 --control-episodes 5"
 )]
 struct Arguments {
     /// Baselines (no-op, random, threshold-rules, oracle), folders under policies/, checkpoint folders or run folders
@@ -51,8 +51,14 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), Failure> {
     let Some(arguments) = parse::<Arguments>()? else { return Ok(()) };
-    if arguments.episodes == 0 {
-        return Err(Failure::usage("--episodes 0; allowed: 1 or more"));
+    for (key, value, least, most) in [
+        ("episodes", arguments.episodes, 1, 1_000_000),
+        ("control-episodes", arguments.control_episodes, 0, 1_000_000),
+        ("threads", arguments.threads, 0, 1024),
+    ] {
+        if !(least..=most).contains(&value) {
+            return Err(Failure::usage(format!("--{key} {value}; allowed: {least} to {most}")));
+        }
     }
     let json = arguments.json.as_deref().map(Destination::from);
     let topologies = load_scenarios(&arguments.scenario)?;
@@ -69,7 +75,7 @@ fn run() -> Result<(), Failure> {
         seed: arguments.seed,
         threads: arguments.threads,
     };
-    let progress = EpisodeProgress::new(config.total_episodes(topologies.len(), &contenders))?;
+    let progress = ProgressLine::new(config.total_episodes(topologies.len(), &contenders), "episodes")?;
     let report = evaluate(&config, &topologies, &contenders, recorder.as_ref(), &progress);
     progress.clear();
     let report = report?;

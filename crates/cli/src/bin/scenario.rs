@@ -8,7 +8,7 @@ use microcloud_core::Scenario;
 
 /// Lists, shows and checks scenarios.
 #[derive(Parser)]
-#[command(version, after_help = "Example:\n  scenario show spine12 > mine.toml && scenario check mine.toml")]
+#[command(version, after_help = "Example:\n  cargo run --bin scenario -- show spine12")]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -17,17 +17,17 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Lists the built-in scenarios
-    #[command(after_help = "Example:\n  scenario list")]
+    #[command(after_help = "Example:\n  cargo run --bin scenario -- list")]
     List,
     /// Prints a scenario as a TOML file that loads again
-    #[command(after_help = "Example:\n  scenario show spine12")]
+    #[command(after_help = "Example:\n  cargo run --bin scenario -- show spine12")]
     Show {
         /// Built-in scenario or TOML file
         #[arg(value_name = "NAME|FILE.toml")]
         name: String,
     },
     /// Checks a scenario file and says what it holds
-    #[command(after_help = "Example:\n  scenario show spine12 > mine.toml && scenario check mine.toml")]
+    #[command(after_help = "Example:\n  cargo run --bin scenario -- check crates/core/scenarios/spine12.toml")]
     Check {
         /// TOML file
         #[arg(value_name = "FILE.toml")]

@@ -83,7 +83,6 @@ pub(crate) fn release(topology: &Topology, state: &mut ClusterState, service: us
         // Which replica had which fault is not kept apart: the rest recovers with the last fault.
         return;
     }
-    let table = &topology.services[service];
     for node in 0..topology.nodes.len() {
         let amount = own.placement.running[IMPAIRED][node];
         if amount <= 0.0 {
@@ -108,7 +107,7 @@ pub(crate) fn release(topology: &Topology, state: &mut ClusterState, service: us
         fold_zone(topology, own, zone);
     }
     own.impairment = Impairment::NONE;
-    own.moving |= table.is_managed();
+    own.moving = true;
 }
 
 fn add_source(own: &mut ServiceState, how: Impairment, slot: u8) {
@@ -214,21 +213,20 @@ fn held_for_s(population: &crate::state::Population, zone: usize) -> f32 {
 }
 
 /// Sums a zone's replicas over its nodes into the lanes that the queues use.
-pub(crate) fn fold_zone(topology: &Topology, own: &mut ServiceState, zone: usize) {
-    for kind in [HEALTHY, IMPAIRED] {
-        let mut ready = 0.0;
-        for (node, table) in topology.nodes.iter().enumerate() {
-            let running = &mut own.placement.running[kind][node];
-            if *running < SPECK * 0.1 {
-                *running = 0.0;
+fn fold_zone(topology: &Topology, own: &mut ServiceState, zone: usize) {
+    let mut ready = [0.0; 2];
+    for (node, _) in topology.nodes.iter().enumerate().filter(|(_, table)| table.zone == zone) {
+        for (sum, running) in ready.iter_mut().zip(&mut own.placement.running) {
+            if running[node] < SPECK * 0.1 {
+                running[node] = 0.0;
             }
-            if table.zone == zone {
-                ready += *running;
-            }
+            *sum += running[node];
         }
-        let population = &mut own.populations[kind];
+    }
+    for (population, ready) in own.populations.iter_mut().zip(ready) {
+        let before = lane(population.ready, zone);
         set_lane(&mut population.ready, zone, ready);
-        if ready == 0.0 {
+        if ready == 0.0 && before > 0.0 {
             let left = lane(population.in_system, zone);
             add_lane(&mut population.lost, zone, left);
             set_lane(&mut population.in_system, zone, 0.0);
@@ -236,10 +234,10 @@ pub(crate) fn fold_zone(topology: &Topology, own: &mut ServiceState, zone: usize
             reset_checks(population, zone);
         }
     }
-    own.has_impaired = own.populations[IMPAIRED].ready.to_array().iter().any(|&ready| ready > 0.0);
+    own.has_impaired = own.populations[IMPAIRED].ready.simd_gt(f32x4::ZERO).any();
 }
 
-/// Folds every zone: for a state whose placement was just made.
+/// Folds every zone.
 pub(crate) fn fold(topology: &Topology, own: &mut ServiceState) {
     for zone in 0..topology.num_zones() {
         fold_zone(topology, own, zone);
@@ -414,10 +412,11 @@ pub(crate) fn advance(topology: &Topology, state: &mut ClusterState) {
                 }
             }
         }
-        for node in 0..topology.nodes.len() {
-            if state.nodes[node].up {
-                start_up(topology, &mut state.services[service], table.startup_stay, node, state.nodes[node].steal > 0.0);
+        if own.placement.starting.iter().flatten().any(|&starting| starting > 0.0) {
+            for (node, host) in state.nodes.iter().enumerate().filter(|(_, host)| host.up) {
+                start_up(topology, own, table.startup_stay, node, host.steal > 0.0);
             }
+            fold(topology, own);
         }
         if state.services[service].placement.unplaced > 0.0 {
             place(topology, state, service);
@@ -463,7 +462,7 @@ fn start_up(topology: &Topology, own: &mut ServiceState, stay: f32, node: usize,
     if kind == HEALTHY {
         add_lane(&mut own.cold, zone, arriving);
     }
-    fold_zone(topology, own, zone);
+    add_lane(&mut own.populations[kind].ready, zone, arriving);
 }
 
 fn roll_restart(topology: &Topology, own: &mut ServiceState, service: usize) {

@@ -248,5 +248,12 @@ fn consume(call: &CallTable, broker: &mut ServiceState, capacity: f32x4, dt: f32
 /// percentile of M/M/c (a test holds it), and sums of independent stages stay in the family's first two moments.
 pub(super) fn exceeds(limit: f32, mean: f32x4, sd: f32x4) -> f32x4 {
     let sd = sd.fast_max(f32x4::splat(1e-6));
-    exp(((mean - sd - f32x4::splat(limit)) / sd).fast_min(f32x4::ZERO))
+    let power = (mean - sd - f32x4::splat(limit)) / sd;
+    if power.simd_lt(f32x4::splat(NEGLIGIBLE_POWER)).all() {
+        return f32x4::ZERO;
+    }
+    exp(power.fast_min(f32x4::ZERO))
 }
+
+/// Below this power of e a probability counts as none: one in five hundred million.
+const NEGLIGIBLE_POWER: f32 = -20.0;

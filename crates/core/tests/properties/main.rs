@@ -1,0 +1,7 @@
+//! Properties that every scenario keeps, one file per subject.
+
+mod determinism;
+mod levels;
+mod play;
+mod scenarios;
+mod topology;

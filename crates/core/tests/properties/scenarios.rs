@@ -1,0 +1,66 @@
+//! Scenario files: round trips and refusals.
+
+use microcloud_core::{Scenario, Topology};
+
+#[test]
+fn a_written_scenario_reads_back_equal() {
+    for name in Scenario::builtin_names() {
+        let scenario = Scenario::load(name).expect("a built-in scenario");
+        assert_eq!(&scenario.name, name);
+        let text = scenario.to_toml();
+        assert_eq!(Scenario::from_toml(&text, "written").expect("it reads"), scenario);
+    }
+}
+
+/// `spine12` with one replacement, and the words that the refusal must contain.
+fn refusal(from: &str, to: &str) -> String {
+    let text = Scenario::load("spine12").expect("a built-in scenario").to_toml();
+    assert!(text.contains(from), "{from}");
+    let error = Scenario::from_toml(&text.replacen(from, to, 1), "mine.toml").and_then(Topology::new);
+    error.expect_err("a refusal").to_string()
+}
+
+#[test]
+fn every_mistake_names_the_file_the_key_and_what_is_allowed() {
+    let cases: &[(&str, &str, &[&str])] = &[
+        ("replicas = 8", "replicaz = 8", &["mine.toml", "replicaz", "did you mean `replicas`"]),
+        ("to = \"auth\"", "to = \"atuh\"", &["mine.toml", "calls.gateway->atuh.to", "did you mean `auth`", "database"]),
+        ("to = \"auth\"", "to = \"gateway\"", &["workload.entry", "no other calls"]),
+        ("rate_per_s = 400.0", "rate_per_s = -1.0", &["workload.rate_per_s", "-1", "0 to"]),
+        ("rate_per_s = 400.0", "rate_per_s = nan", &["workload.rate_per_s", "NaN"]),
+        ("replicas = 8", "replicas = 1000000000", &["services.gateway.replicas", "1000000000", "10000"]),
+        ("replicas = 8", "replicas = 500", &["cores", "allowed: at least"]),
+        ("tick_ms = 1000", "tick_ms = 0", &["tick_ms", "1 to"]),
+        ("tick_ms = 1000", "tick_ms = \"fast\"", &["mine.toml", "line"]),
+        ("id = \"F04\"", "id = \"F99\"", &["F99", "F04"]),
+        ("class = \"broker\"", "class = \"brokr\"", &["brokr", "did you mean `broker`"]),
+        ("entry = \"gateway\"", "entry = \"getaway\"", &["workload.entry", "did you mean `gateway`"]),
+    ];
+    for (from, to, words) in cases {
+        let message = refusal(from, to);
+        assert!(!message.contains('\n'), "{message}");
+        for word in *words {
+            assert!(message.contains(word), "`{word}` is missing in: {message}");
+        }
+    }
+}
+
+#[test]
+fn a_cycle_is_named() {
+    let text = Scenario::load("spine12").expect("a built-in scenario").to_toml();
+    let looped = format!("{text}\n[[calls]]\nfrom = \"database\"\nto = \"auth\"\n");
+    // `faults` ends the file: a call after it belongs to the top level all the same.
+    let error = Scenario::from_toml(&looped, "mine.toml").expect_err("a refusal").to_string();
+    assert!(error.contains("cycle") && error.contains("auth -> "), "{error}");
+}
+
+#[test]
+fn unknown_names_directories_and_rubbish_are_refused() {
+    let unknown = Scenario::load("spine21").expect_err("a refusal");
+    assert!(unknown.to_string().contains("did you mean `spine12`"));
+    assert_eq!(unknown.exit_code(), 2);
+    let folder = std::env::temp_dir();
+    let directory = Scenario::load(&folder.to_string_lossy()).expect_err("a refusal");
+    assert!(directory.to_string().contains("cannot read"));
+    assert!(Scenario::from_toml("", "empty.toml").expect_err("a refusal").to_string().contains("missing field"));
+}
