@@ -198,6 +198,8 @@ pub(crate) struct ServiceTelemetry {
 pub(crate) struct CallState {
     /// Retries waiting, by stage of the delay chain.
     pub waiting: [f32x4; DELAY_STAGES],
+    /// Whether any retry waits or is due.
+    pub retrying: bool,
     /// Retries granted in the last tick, per second.
     pub granted_per_s: f32x4,
     /// Retries that are due this tick, per second.
@@ -310,6 +312,7 @@ impl ClusterState {
         };
         let call = |retries: u8, budgeted: bool, guarded: bool| CallState {
             waiting: [zero; DELAY_STAGES],
+            retrying: false,
             granted_per_s: zero,
             due_per_s: zero,
             tokens: zero,

@@ -3,7 +3,7 @@
 use crate::{
     lanes::{NODE_LANES, ZONE_LANES, f32x4, f32x8, ratio},
     state::{CRASH_BACKOFF_S, ClusterState, HEALTHY, IMPAIRED, Impairment, ServiceState},
-    topology::{STARTUP_STAGES, Topology},
+    topology::{STARTUP_STAGES, ServiceTable, Topology},
 };
 
 /// Replicas fewer than this are none: what a start-up chain has left moves on at once.
@@ -236,7 +236,8 @@ pub(crate) fn fold(topology: &Topology, own: &mut ServiceState) {
 /// Begins a rolling restart.
 pub(crate) fn restart(topology: &Topology, own: &mut ServiceState, service: usize) {
     let running: f32 = own.placement.running().reduce_add();
-    if !own.has_impaired {
+    // What leaked goes with the old generation; without a leak the generations need not be told apart.
+    if !own.has_impaired && own.populations[HEALTHY].leaked.simd_gt(f32x4::ZERO).any() {
         retire_generation(topology, own, service);
     }
     own.restart_left = running;
@@ -315,22 +316,24 @@ fn roomiest(topology: &Topology, state: &ClusterState, service: usize) -> Option
         (0..topology.nodes.len()).filter(|&n| topology.nodes[n].zone == zone).map(|n| own.on_node(n)).sum()
     };
     let load = |node: usize| state.cores_used[node] / topology.nodes[node].cores;
-    (0..topology.nodes.len())
-        .filter(|&node| {
-            table.zones.contains(&topology.nodes[node].zone)
-                && state.nodes[node].up
-                && !state.nodes[node].drained
-                && state.cores_used[node] + table.cores <= topology.nodes[node].cores + 1e-3
-        })
-        .min_by(|&a, &b| {
-            let (zone_a, zone_b) = (topology.nodes[a].zone, topology.nodes[b].zone);
-            in_zone(zone_a).total_cmp(&in_zone(zone_b)).then(load(a).total_cmp(&load(b))).then(a.cmp(&b))
-        })
+    (0..topology.nodes.len()).filter(|&node| takes(topology, state, table, node)).min_by(|&a, &b| {
+        let (zone_a, zone_b) = (topology.nodes[a].zone, topology.nodes[b].zone);
+        in_zone(zone_a).total_cmp(&in_zone(zone_b)).then(load(a).total_cmp(&load(b))).then(a.cmp(&b))
+    })
 }
 
 /// Whether some node has room for one more replica of a service.
 pub(crate) fn has_room(topology: &Topology, state: &ClusterState, service: usize) -> bool {
-    roomiest(topology, state, service).is_some()
+    (0..topology.nodes.len()).any(|node| takes(topology, state, &topology.services[service], node))
+}
+
+/// Whether a node can take one more replica of a service.
+fn takes(topology: &Topology, state: &ClusterState, table: &ServiceTable, node: usize) -> bool {
+    let (host, own) = (&topology.nodes[node], &state.nodes[node]);
+    table.zones.contains(&host.zone)
+        && own.up
+        && !own.drained
+        && state.cores_used[node] + table.cores <= host.cores + 1e-3
 }
 
 /// Recounts the cores that replicas request of each node.

@@ -200,23 +200,32 @@ fn settle(table: &CallTable, call: &mut CallState, reply: &Reply, dt: f32) -> f3
     let last = f32x4::ONE - (f32x4::ONE - failure) * attempts;
     call.failure = unit(f32x4::ONE - f32x4::splat(call.pass) * (f32x4::ONE - last));
     if call.retries > 0 {
-        let wanted = call.attempts_per_s * (unlimited - f32x4::ONE) / unlimited;
-        if call.budgeted {
-            let window = f32x4::splat(BUDGET_WINDOW_S);
-            let rate = call.first_per_s * f32x4::splat(table.budget.unwrap_or(0.0)) + f32x4::splat(BUDGET_FLOOR_PER_S);
-            let tokens = (call.tokens + rate * f32x4::splat(dt)).fast_min(rate * window);
-            let granted = wanted.fast_min(tokens / f32x4::splat(dt));
-            call.tokens = tokens - granted * f32x4::splat(dt);
-            call.allowed = wanted.simd_gt(f32x4::splat(1e-9)).bitselect(ratio(granted, wanted), f32x4::ONE);
-            call.granted_per_s = granted;
-        } else {
-            call.granted_per_s = wanted;
-        }
+        grant_retries(table, call, unlimited, dt);
     }
     if call.guarded {
         breaker(call, failure, dt);
     }
     attempts
+}
+
+/// Lets as many retries wait for their turn as the budget has tokens for.
+fn grant_retries(table: &CallTable, call: &mut CallState, unlimited: f32x4, dt: f32) {
+    let none = !unlimited.simd_gt(f32x4::ONE).any();
+    let wanted = if none { f32x4::ZERO } else { call.attempts_per_s * (unlimited - f32x4::ONE) / unlimited };
+    call.granted_per_s = wanted;
+    if call.budgeted {
+        let rate = call.first_per_s * f32x4::splat(table.budget.unwrap_or(0.0)) + f32x4::splat(BUDGET_FLOOR_PER_S);
+        let tokens = (call.tokens + rate * f32x4::splat(dt)).fast_min(rate * f32x4::splat(BUDGET_WINDOW_S));
+        let granted = wanted.fast_min(tokens * f32x4::splat(1.0 / dt));
+        call.tokens = tokens - granted * f32x4::splat(dt);
+        call.allowed = if none {
+            f32x4::ONE
+        } else {
+            wanted.simd_gt(f32x4::splat(1e-9)).bitselect(ratio(granted, wanted), f32x4::ONE)
+        };
+        call.granted_per_s = granted;
+    }
+    call.retrying |= !none;
 }
 
 /// Opens on a high smoothed failure ratio, probes after a while, closes when the probes succeed.
