@@ -56,7 +56,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let show = |entry: &(f64, String)| format!("{:.2} {}", entry.0, entry.1);
         println!(
             "{name:16} n={} no-op {idle:8.2} | {} | {} | {} | worst {}",
-            levels.len(), show(&tried[0]), show(&tried[1]), show(&tried[2]), show(&tried[tried.len() - 1])
+            levels.len(),
+            show(&tried[0]),
+            show(&tried[1]),
+            show(&tried[2]),
+            show(&tried[tried.len() - 1])
         );
     }
     Ok(())

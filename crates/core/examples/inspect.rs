@@ -21,13 +21,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         if decision % 6 == 0 || transition.terminated {
             println!(
                 "t {:5} offered {:7.1} bad {:.4} p99 {:7.1} reward {:.4}",
-                environment.time_s(), metrics.offered, metrics.bad / metrics.offered, metrics.p99_ms, transition.reward
+                environment.time_s(),
+                metrics.offered,
+                metrics.bad / metrics.offered,
+                metrics.p99_ms,
+                transition.reward
             );
         }
         if decision % 20 == 19 {
             environment.observe(&mut observation);
             for (name, value) in topology.observation_names().iter().zip(&observation) {
-                if ["utilisation", "error_ratio", "p99_latency", "ready", "requests", "weight"].iter().any(|end| name.ends_with(&format!(".{end}"))) {
+                if ["utilisation", "error_ratio", "p99_latency", "ready", "requests", "weight"]
+                    .iter()
+                    .any(|end| name.ends_with(&format!(".{end}")))
+                {
                     print!("{name}={value:.3} ");
                 }
             }

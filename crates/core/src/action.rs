@@ -37,9 +37,11 @@ pub(crate) fn table(
     actions.extend(own().map(|s| (Action::Restart(ServiceId(s as u32)), format!("restart({})", services[s]))));
     actions.extend(own().map(|s| (Action::ScaleUp(ServiceId(s as u32)), format!("scale up({})", services[s]))));
     actions.extend(own().map(|s| (Action::ScaleDown(ServiceId(s as u32)), format!("scale down({})", services[s]))));
-    actions.extend(nodes.iter().enumerate().map(|(n, name)| (Action::Drain(NodeId(n as u32)), format!("drain({name})"))));
     actions
-        .extend(nodes.iter().enumerate().map(|(n, name)| (Action::Return(NodeId(n as u32)), format!("return({name})"))));
+        .extend(nodes.iter().enumerate().map(|(n, name)| (Action::Drain(NodeId(n as u32)), format!("drain({name})"))));
+    actions.extend(
+        nodes.iter().enumerate().map(|(n, name)| (Action::Return(NodeId(n as u32)), format!("return({name})"))),
+    );
     if zones.len() > 1 {
         let each = zones.iter().enumerate();
         actions.extend(each.map(|(z, name)| (Action::Rebalance(ZoneId(z as u32)), format!("rebalance({name})"))));

@@ -75,8 +75,7 @@ impl Environment {
 
     /// The same, from a settled state that other environments of the topology share.
     pub(crate) fn with_settled(topology: Arc<Topology>, settled: Arc<ClusterState>) -> Self {
-        let mut environment =
-            Self { simulation: Simulation::new(topology), settled, metrics: StepMetrics::default() };
+        let mut environment = Self { simulation: Simulation::new(topology), settled, metrics: StepMetrics::default() };
         environment.reset(Level::draw(crate::level::Split::Train, 0, 0));
         environment
     }
@@ -97,7 +96,10 @@ impl Environment {
         let scenario = topology.scenario();
         let acted = action != 0;
         let state = &mut self.simulation.state;
-        if acted && let Some(choice) = topology.action(action) && simulation::is_legal(&topology, state, choice) {
+        if acted
+            && let Some(choice) = topology.action(action)
+            && simulation::is_legal(&topology, state, choice)
+        {
             simulation::accept(&topology, state, choice);
         }
         state.accounts = Accounts { lost_decisions: state.accounts.lost_decisions, ..Accounts::default() };
@@ -159,7 +161,13 @@ impl Environment {
     /// The faults that are active now.
     pub fn active_faults(&self) -> Vec<FaultReport> {
         let tick = self.simulation.state.tick;
-        self.simulation.state.faults.iter().filter(|event| event.is_active(tick)).map(|event| self.report(event)).collect()
+        self.simulation
+            .state
+            .faults
+            .iter()
+            .filter(|event| event.is_active(tick))
+            .map(|event| self.report(event))
+            .collect()
     }
 
     fn report(&self, event: &FaultEvent) -> FaultReport {

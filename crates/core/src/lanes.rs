@@ -1,7 +1,7 @@
 //! Four-wide arithmetic over zones, and the exponential that the whole simulator uses.
 
-pub use wide::f32x4;
 use wide::{bytemuck::cast, i32x4};
+pub use wide::{f32x4, f32x8};
 
 /// Zones a scenario may have: one lane each.
 pub const ZONE_LANES: usize = 4;
@@ -21,7 +21,7 @@ pub fn exp(x: f32x4) -> f32x4 {
     let shifted = scaled + magic;
     let fraction = scaled - (shifted - magic);
     let mut series = f32x4::splat(1.540_353_e-4);
-    for coefficient in [1.333_355_8e-3, 9.618_129e-3, 5.550_410_9e-2, 0.240_226_51, 0.693_147_2, 1.0] {
+    for coefficient in [1.333_355_8e-3, 9.618_129e-3, 5.550_411e-2, 0.240_226_5, std::f32::consts::LN_2, 1.0] {
         series = series * fraction + f32x4::splat(coefficient);
     }
     let exponent = cast::<f32x4, i32x4>(shifted) << 23;

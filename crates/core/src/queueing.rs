@@ -5,8 +5,10 @@ use std::sync::LazyLock;
 /// Columns of the table, over `y = x / (x + c)` in [0, 1].
 const COLUMNS: usize = 161;
 /// Server counts that have a row of their own; between them rows are interpolated linearly.
-const ROWS: [u16; 32] =
-    [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 208, 224, 240, 256, 512];
+const ROWS: [u16; 32] = [
+    1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 208, 224,
+    240, 256, 512,
+];
 const MAX_SERVERS: f32 = 512.0;
 
 /// `h_c(x) = x (1 / rho - 1)`, so that the served rate is `c mu x / (x + h)`.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     action::Action,
     fault::FaultEvent,
-    lanes::{NODE_LANES, f32x4},
+    lanes::{NODE_LANES, f32x4, f32x8},
     level::Level,
     topology::{DELAY_STAGES, STARTUP_STAGES, Topology},
 };
@@ -109,14 +109,20 @@ impl Placement {
             + self.crashed[node]
     }
 
+    /// Replicas that run, by node.
+    pub(crate) fn running(&self) -> f32x8 {
+        f32x8::from(self.running[HEALTHY]) + f32x8::from(self.running[IMPAIRED])
+    }
+
     /// Replicas wanted.
     pub(crate) fn desired(&self) -> f32 {
-        (0..NODE_LANES).map(|node| self.on_node(node)).sum::<f32>() + self.unplaced
+        self.running().reduce_add() + self.not_running()
     }
 
     /// Replicas starting, crashed or not yet placed.
     pub(crate) fn not_running(&self) -> f32 {
-        self.starting.iter().flatten().sum::<f32>() + self.crashed.iter().sum::<f32>() + self.unplaced
+        let lanes = self.starting.iter().fold(f32x8::from(self.crashed), |sum, &stage| sum + f32x8::from(stage));
+        lanes.reduce_add() + self.unplaced
     }
 }
 
@@ -192,6 +198,8 @@ pub(crate) struct ServiceTelemetry {
 pub(crate) struct CallState {
     /// Retries waiting, by stage of the delay chain.
     pub waiting: [f32x4; DELAY_STAGES],
+    /// Whether any retry waits or is due.
+    pub retrying: bool,
     /// Retries granted in the last tick, per second.
     pub granted_per_s: f32x4,
     /// Retries that are due this tick, per second.
@@ -304,6 +312,7 @@ impl ClusterState {
         };
         let call = |retries: u8, budgeted: bool, guarded: bool| CallState {
             waiting: [zero; DELAY_STAGES],
+            retrying: false,
             granted_per_s: zero,
             due_per_s: zero,
             tokens: zero,
@@ -377,7 +386,11 @@ impl ClusterState {
             tick: 0,
             decision: 0,
             services,
-            calls: topology.calls.iter().map(|table| call(table.retries, table.budget.is_some(), table.breaker)).collect(),
+            calls: topology
+                .calls
+                .iter()
+                .map(|table| call(table.retries, table.budget.is_some(), table.breaker))
+                .collect(),
             entry: call(topology.entry.retries, false, false),
             nodes: topology
                 .nodes

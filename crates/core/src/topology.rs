@@ -64,6 +64,8 @@ pub(crate) struct ServiceTable {
     pub error_ratio: f32,
     pub memory: f32,
     pub queue_memory: f32,
+    /// Whether a full queue alone brings memory to where collection begins.
+    pub collects: bool,
     /// Probability that a replica stays in its start-up stage for a tick.
     pub startup_stay: f32,
     pub grace_s: f32,
@@ -110,6 +112,8 @@ pub(crate) struct NodeTable {
     pub cores: f32,
 }
 
+/// Share of memory in use beyond which garbage collection takes time.
+pub(crate) const COLLECTION_BEGINS: f32 = 0.7;
 /// Stages of the retry delay chain.
 pub(crate) const DELAY_STAGES: usize = 4;
 /// Stages of the start-up chain.
@@ -380,6 +384,7 @@ fn service_table(
         error_ratio: service.error_ratio,
         memory: service.memory,
         queue_memory: service.queue_memory,
+        collects: service.memory + service.queue_memory > COLLECTION_BEGINS,
         startup_stay: if stage_s > 0.0 { exp_scalar(-tick_s / stage_s) } else { 0.0 },
         grace_s: service.grace_s,
         check_us: (service.health.interval_s * 1e6) as u64,

@@ -177,7 +177,8 @@ impl VectorEnvironment {
                 .zip(buffers.observations.chunks_exact_mut(width))
                 .zip(buffers.action_masks.chunks_exact_mut(num_actions))
                 .zip(buffers.final_observations.chunks_exact_mut(width));
-            for (index, ((((((environment, draws), transition), &action), observation), mask), last)) in rows.enumerate()
+            for (index, ((((((environment, draws), transition), &action), observation), mask), last)) in
+                rows.enumerate()
             {
                 play((index, Row { environment, draws, transition, action, observation, mask, last }));
             }

@@ -93,7 +93,7 @@ impl Catalogue {
             point -= entry.weight;
             point < 0.0
         });
-        let entry = entry.or_else(|| eligible().last())?;
+        let entry = entry.or_else(|| eligible().next_back())?;
         let target = entry.targets[(rng.uniform() * entry.targets.len() as f32) as usize % entry.targets.len()];
         let mut draw = |range: [f32; 2]| rng.between(range[0], range[1]);
         let ticks = |seconds: f32| (seconds / self.tick_s) as u64;

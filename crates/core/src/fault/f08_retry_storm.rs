@@ -1,10 +1,7 @@
 //! F08, retry storm: callers retry without a budget, and a short loss of capacity starts a storm that feeds itself.
 
 use super::{FaultEvent, FaultModel, TargetKind};
-use crate::{
-    state::ClusterState,
-    topology::Topology,
-};
+use crate::{state::ClusterState, topology::Topology};
 
 /// Magnitude: factor on the service's speed while the trigger lasts. The callers' retry settings (three further
 /// attempts, no budget, no breaker) stay for the rest of the episode: they are what makes the trigger's end no end.

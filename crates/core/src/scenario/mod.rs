@@ -387,9 +387,9 @@ impl Scenario {
     /// # Errors
     /// Syntax, unknown keys, and values that make no cluster: each names the key and what is allowed.
     pub fn from_toml(text: &str, origin: &str) -> Result<Self, ScenarioError> {
-        let scenario: Scenario = toml::from_str(text).map_err(|error| ScenarioError::from_toml(&error, text, origin))?;
-        validate::validate(&scenario)
-            .map_err(|problem| ScenarioError::Invalid { file: origin.to_owned(), problem })?;
+        let scenario: Scenario =
+            toml::from_str(text).map_err(|error| ScenarioError::from_toml(&error, text, origin))?;
+        validate::validate(&scenario).map_err(|problem| ScenarioError::Invalid { file: origin.to_owned(), problem })?;
         Ok(scenario)
     }
 

@@ -57,7 +57,12 @@ fn shares(scenario: &Scenario) -> Check {
     range("reward.latency", reward.latency, 0.0, 1.0)?;
     range("reward.cost", reward.cost, 0.0, 1.0)?;
     range("reward.action", reward.action, 0.0, 1.0)?;
-    range("reward.bad_requests + reward.latency + reward.cost", reward.bad_requests + reward.latency + reward.cost, 0.0, 1.0001)?;
+    range(
+        "reward.bad_requests + reward.latency + reward.cost",
+        reward.bad_requests + reward.latency + reward.cost,
+        0.0,
+        1.0001,
+    )?;
     range("reward.loss_limit_s", reward.loss_limit_s, 1.0, 1e6)?;
     let telemetry = &scenario.telemetry;
     range("telemetry.scrape_s", telemetry.scrape_s, scenario.tick_s(), 600.0)?;
@@ -82,7 +87,12 @@ fn hosts(scenario: &Scenario) -> Check {
     unique("nodes", scenario.nodes.iter().map(|node| &node.name))?;
     for node in &scenario.nodes {
         range(&format!("nodes.{}.cores", node.name), node.cores, 0.01, 1e6)?;
-        known(&format!("nodes.{}.zone", node.name), &node.zone, "zone", scenario.zones.iter().map(|z| z.name.as_str()))?;
+        known(
+            &format!("nodes.{}.zone", node.name),
+            &node.zone,
+            "zone",
+            scenario.zones.iter().map(|z| z.name.as_str()),
+        )?;
     }
     match scenario.zones.iter().find(|zone| scenario.nodes.iter().all(|node| node.zone != zone.name)) {
         Some(zone) => Err(format!("zones.{}: no node stands in it; allowed: at least one node a zone", zone.name)),
@@ -101,7 +111,11 @@ fn check_service(scenario: &Scenario, service: &Service) -> Check {
         known(&key("zones"), zone, "zone", scenario.zones.iter().map(|z| z.name.as_str()))?;
     }
     if (service.replicas as usize) < zones {
-        return Err(format!("{} = {}; allowed: at least one for each of its {zones} zones", key("replicas"), service.replicas));
+        return Err(format!(
+            "{} = {}; allowed: at least one for each of its {zones} zones",
+            key("replicas"),
+            service.replicas
+        ));
     }
     let min = service.min_replicas.unwrap_or(zones as u32);
     if min == 0 || min > service.replicas {
@@ -109,7 +123,12 @@ fn check_service(scenario: &Scenario, service: &Service) -> Check {
     }
     let max = service.max_replicas.unwrap_or(service.replicas * 3);
     if max < service.replicas || max > 3 * MAX_REPLICAS {
-        return Err(format!("{} = {max}; allowed: replicas = {} to {}", key("max_replicas"), service.replicas, 3 * MAX_REPLICAS));
+        return Err(format!(
+            "{} = {max}; allowed: replicas = {} to {}",
+            key("max_replicas"),
+            service.replicas,
+            3 * MAX_REPLICAS
+        ));
     }
     range(&key("cores"), service.cores, 1e-3, 1e4)?;
     range(&key("concurrency"), service.concurrency, 1.0, 1e4)?;
@@ -130,7 +149,9 @@ fn check_service(scenario: &Scenario, service: &Service) -> Check {
             range(&key("cache.hit_ratio"), cache.hit_ratio, 0.0, 1.0)?;
             range(&key("cache.fill_s"), cache.fill_s, 0.001, 1e6)?;
         }
-        (None, ServiceClass::Cache) => return Err(format!("{}: missing; a service of class cache has one", key("cache"))),
+        (None, ServiceClass::Cache) => {
+            return Err(format!("{}: missing; a service of class cache has one", key("cache")));
+        }
         (Some(_), _) => return Err(format!("{}: only a service of class cache has one", key("cache"))),
         (None, _) => {}
     }
@@ -139,7 +160,9 @@ fn check_service(scenario: &Scenario, service: &Service) -> Check {
             range(&key("broker.depth"), broker.depth, 1.0, 1e9)?;
             range(&key("broker.deadline_s"), broker.deadline_s, 0.001, 1e6)?;
         }
-        (None, ServiceClass::Broker) => return Err(format!("{}: missing; a service of class broker has one", key("broker"))),
+        (None, ServiceClass::Broker) => {
+            return Err(format!("{}: missing; a service of class broker has one", key("broker")));
+        }
         (Some(_), _) => return Err(format!("{}: only a service of class broker has one", key("broker"))),
         (None, _) => {}
     }
@@ -171,7 +194,10 @@ fn workload(scenario: &Scenario) -> Check {
     let workload = &scenario.workload;
     known("workload.entry", &workload.entry, "service", scenario.services.iter().map(|s| s.name.as_str()))?;
     if let Some(caller) = scenario.calls.iter().find(|call| call.to == workload.entry) {
-        return Err(format!("workload.entry = \"{}\"; allowed: a service that no other calls, and `{}` does", workload.entry, caller.from));
+        return Err(format!(
+            "workload.entry = \"{}\"; allowed: a service that no other calls, and `{}` does",
+            workload.entry, caller.from
+        ));
     }
     range("workload.rate_per_s", workload.rate_per_s, 0.0, 1e7)?;
     interval("workload.level_range", workload.level_range, 0.01, 100.0)?;
@@ -205,7 +231,8 @@ fn acyclic(scenario: &Scenario) -> Check {
     let mut path = vec![left[0]];
     loop {
         let last = path[path.len() - 1];
-        let Some(caller) = scenario.calls.iter().find(|call| call.to == last && left.contains(&call.from.as_str())) else {
+        let Some(caller) = scenario.calls.iter().find(|call| call.to == last && left.contains(&call.from.as_str()))
+        else {
             return Err(format!("calls: a cycle through `{last}`; allowed: none"));
         };
         if let Some(start) = path.iter().position(|&name| name == caller.from) {
@@ -228,7 +255,9 @@ fn check_fault(scenario: &Scenario, index: usize, fault: &Fault) -> Check {
     interval(&key("duration_s"), fault.duration_s, 0.0, 1e7)?;
     for target in &fault.targets {
         match fault.id.model().target_kind() {
-            TargetKind::Cluster => return Err(format!("{}: it strikes the whole cluster and takes no target", key("targets"))),
+            TargetKind::Cluster => {
+                return Err(format!("{}: it strikes the whole cluster and takes no target", key("targets")));
+            }
             TargetKind::Service => {
                 known(&key("targets"), target, "service", scenario.services.iter().map(|s| s.name.as_str()))?;
             }

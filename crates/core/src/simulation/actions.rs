@@ -1,12 +1,6 @@
 //! Actions: which are legal, and what they do once the actuation delay has passed.
 
-use crate::{
-    action::Action,
-    lanes::f32x4,
-    simulation::replicas,
-    state::ClusterState,
-    topology::Topology,
-};
+use crate::{action::Action, lanes::f32x4, simulation::replicas, state::ClusterState, topology::Topology};
 
 /// Below this share of the traffic a zone has nothing left to give.
 const LEAST_WEIGHT: f32 = 0.02;

@@ -1,15 +1,17 @@
 //! Replicas: where they run, how they are impaired, stopped, started and moved between nodes.
 
 use crate::{
-    lanes::{NODE_LANES, ZONE_LANES, f32x4, ratio},
-    state::{CHECK_RUNS, CRASH_BACKOFF_S, ClusterState, HEALTHY, IMPAIRED, Impairment, ServiceState},
-    topology::{STARTUP_STAGES, Topology},
+    lanes::{NODE_LANES, ZONE_LANES, f32x4, f32x8, ratio},
+    state::{CRASH_BACKOFF_S, ClusterState, HEALTHY, IMPAIRED, Impairment, ServiceState},
+    topology::{STARTUP_STAGES, ServiceTable, Topology},
 };
 
 /// Replicas fewer than this are none: what a start-up chain has left moves on at once.
 const SPECK: f32 = 1e-3;
 /// Seconds in which a fresh replica warms up (first order), from half its speed.
 const WARM_UP_S: f32 = 20.0;
+/// Seconds between two attempts to place replicas that found no room.
+const SCHEDULE_S: f32 = 5.0;
 /// Share of a service that one scaling step adds or removes, and that a rolling restart takes down at once.
 const STEP_RATIO: f32 = 0.25;
 
@@ -37,7 +39,14 @@ pub(crate) fn step_size(desired: f32) -> f32 {
 }
 
 /// Impairs a share of a service's healthy replicas, at least one, spread over its nodes.
-pub(crate) fn impair_some(topology: &Topology, state: &mut ClusterState, service: usize, share: f32, how: Impairment, slot: u8) {
+pub(crate) fn impair_some(
+    topology: &Topology,
+    state: &mut ClusterState,
+    service: usize,
+    share: f32,
+    how: Impairment,
+    slot: u8,
+) {
     let healthy: f32 = state.services[service].placement.running[HEALTHY].iter().sum();
     let count = (healthy * share).round().max(1.0).min(healthy);
     add_source(&mut state.services[service], how, slot);
@@ -104,7 +113,7 @@ pub(crate) fn release(topology: &Topology, state: &mut ClusterState, service: us
                 own.placement.starting[0][node] += amount;
             }
         }
-        fold_zone(topology, own, zone);
+        fold(topology, own);
     }
     own.impairment = Impairment::NONE;
     own.moving = true;
@@ -126,20 +135,17 @@ fn impair(topology: &Topology, own: &mut ServiceState, _service: usize, node: us
     let leaked = lane(own.populations[HEALTHY].leaked, zone);
     let before = lane(own.populations[IMPAIRED].ready, zone);
     let impaired = &mut own.populations[IMPAIRED];
-    if before <= SPECK {
-        reset_checks(impaired, zone);
-    }
     let mixed = (lane(impaired.leaked, zone) * before + leaked * amount) / (before + amount);
     set_lane(&mut impaired.leaked, zone, mixed);
     add_lane(&mut impaired.in_system, zone, moved);
     add_lane(&mut own.populations[HEALTHY].in_system, zone, -moved);
     if own.impairment.refuse > 0.0 {
-        let total: f32 = own.placement.running.iter().flatten().sum();
+        let total: f32 = own.placement.running().reduce_add();
         forget(own, amount / total.max(amount));
     }
     own.placement.running[HEALTHY][node] -= amount;
     own.placement.running[IMPAIRED][node] += amount;
-    fold_zone(topology, own, zone);
+    fold(topology, own);
 }
 
 /// Turns every healthy replica into an impaired one without an impairment: the old generation of a rolling restart.
@@ -147,13 +153,6 @@ fn retire_generation(topology: &Topology, own: &mut ServiceState, service: usize
     for node in 0..topology.nodes.len() {
         let amount = own.placement.running[HEALTHY][node];
         impair(topology, own, service, node, amount);
-    }
-}
-
-fn reset_checks(population: &mut crate::state::Population, zone: usize) {
-    set_lane(&mut population.ejected, zone, 0.0);
-    for (run, share) in population.check_runs.iter_mut().enumerate() {
-        set_lane(share, zone, if run == 0 { 1.0 } else { 0.0 });
     }
 }
 
@@ -167,21 +166,13 @@ fn mix_leak(own: &mut ServiceState, zone: usize, joining: f32) {
 }
 
 /// Takes running replicas off a node; what they hold is finished, shared by the others, or lost.
-fn stop(
-    topology: &Topology,
-    own: &mut ServiceState,
-    service: usize,
-    node: usize,
-    kind: usize,
-    amount: f32,
-    how: Stop,
-) {
+fn stop(topology: &Topology, own: &mut ServiceState, service: usize, node: usize, kind: usize, amount: f32, how: Stop) {
     if amount <= 0.0 {
         return;
     }
     let table = &topology.services[service];
     let zone = topology.nodes[node].zone;
-    let total: f32 = own.placement.running.iter().flatten().sum();
+    let total: f32 = own.placement.running().reduce_add();
     if kind == HEALTHY || own.impairment.refuse == 0.0 {
         forget(own, amount / total.max(amount));
     }
@@ -198,7 +189,7 @@ fn stop(
     add_lane(&mut population.in_system, zone, -(held * lost_ratio + finished));
     add_lane(&mut population.lost, zone, held * lost_ratio);
     own.placement.running[kind][node] -= amount;
-    fold_zone(topology, own, zone);
+    fold(topology, own);
 }
 
 /// A cache's keys are spread over its replicas: those that stop take their share along.
@@ -209,45 +200,44 @@ fn forget(own: &mut ServiceState, share: f32) {
 fn held_for_s(population: &crate::state::Population, zone: usize) -> f32 {
     let served = lane(population.served_per_s, zone);
     let held = lane(population.in_system, zone);
-    if served > 1e-6 { held / served } else if held > 0.5 { f32::MAX } else { 0.0 }
+    if served > 1e-6 {
+        held / served
+    } else if held > 0.5 {
+        f32::MAX
+    } else {
+        0.0
+    }
 }
 
-/// Sums a zone's replicas over its nodes into the lanes that the queues use.
-fn fold_zone(topology: &Topology, own: &mut ServiceState, zone: usize) {
-    let mut ready = [0.0; 2];
-    for (node, _) in topology.nodes.iter().enumerate().filter(|(_, table)| table.zone == zone) {
-        for (sum, running) in ready.iter_mut().zip(&mut own.placement.running) {
-            if running[node] < SPECK * 0.1 {
-                running[node] = 0.0;
+/// Sums replicas over each zone's nodes into the lanes that the queues use, and empties lanes that have none left.
+pub(crate) fn fold(topology: &Topology, own: &mut ServiceState) {
+    for (population, running) in own.populations.iter_mut().zip(&mut own.placement.running) {
+        let mut ready = f32x4::ZERO;
+        for (running, node) in running.iter_mut().zip(&topology.nodes) {
+            if *running < SPECK * 0.1 {
+                *running = 0.0;
             }
-            *sum += running[node];
+            ready += one_hot(node.zone) * f32x4::splat(*running);
         }
-    }
-    for (population, ready) in own.populations.iter_mut().zip(ready) {
-        let before = lane(population.ready, zone);
-        set_lane(&mut population.ready, zone, ready);
-        if ready == 0.0 && before > 0.0 {
-            let left = lane(population.in_system, zone);
-            add_lane(&mut population.lost, zone, left);
-            set_lane(&mut population.in_system, zone, 0.0);
-            set_lane(&mut population.leaked, zone, 0.0);
-            reset_checks(population, zone);
+        let emptied = ready.simd_le(f32x4::ZERO);
+        population.ready = ready;
+        population.lost += emptied.bitselect(population.in_system, f32x4::ZERO);
+        population.in_system = emptied.bitselect(f32x4::ZERO, population.in_system);
+        population.leaked = emptied.bitselect(f32x4::ZERO, population.leaked);
+        population.ejected = emptied.bitselect(f32x4::ZERO, population.ejected);
+        for (run, share) in population.check_runs.iter_mut().enumerate() {
+            let fresh = if run == 0 { f32x4::ONE } else { f32x4::ZERO };
+            *share = emptied.bitselect(fresh, *share);
         }
     }
     own.has_impaired = own.populations[IMPAIRED].ready.simd_gt(f32x4::ZERO).any();
 }
 
-/// Folds every zone.
-pub(crate) fn fold(topology: &Topology, own: &mut ServiceState) {
-    for zone in 0..topology.num_zones() {
-        fold_zone(topology, own, zone);
-    }
-}
-
 /// Begins a rolling restart.
 pub(crate) fn restart(topology: &Topology, own: &mut ServiceState, service: usize) {
-    let running: f32 = own.placement.running.iter().flatten().sum();
-    if !own.has_impaired {
+    let running: f32 = own.placement.running().reduce_add();
+    // What leaked goes with the old generation; without a leak the generations need not be told apart.
+    if !own.has_impaired && own.populations[HEALTHY].leaked.simd_gt(f32x4::ZERO).any() {
         retire_generation(topology, own, service);
     }
     own.restart_left = running;
@@ -326,22 +316,24 @@ fn roomiest(topology: &Topology, state: &ClusterState, service: usize) -> Option
         (0..topology.nodes.len()).filter(|&n| topology.nodes[n].zone == zone).map(|n| own.on_node(n)).sum()
     };
     let load = |node: usize| state.cores_used[node] / topology.nodes[node].cores;
-    (0..topology.nodes.len())
-        .filter(|&node| {
-            table.zones.contains(&topology.nodes[node].zone)
-                && state.nodes[node].up
-                && !state.nodes[node].drained
-                && state.cores_used[node] + table.cores <= topology.nodes[node].cores + 1e-3
-        })
-        .min_by(|&a, &b| {
-            let (zone_a, zone_b) = (topology.nodes[a].zone, topology.nodes[b].zone);
-            in_zone(zone_a).total_cmp(&in_zone(zone_b)).then(load(a).total_cmp(&load(b))).then(a.cmp(&b))
-        })
+    (0..topology.nodes.len()).filter(|&node| takes(topology, state, table, node)).min_by(|&a, &b| {
+        let (zone_a, zone_b) = (topology.nodes[a].zone, topology.nodes[b].zone);
+        in_zone(zone_a).total_cmp(&in_zone(zone_b)).then(load(a).total_cmp(&load(b))).then(a.cmp(&b))
+    })
 }
 
 /// Whether some node has room for one more replica of a service.
 pub(crate) fn has_room(topology: &Topology, state: &ClusterState, service: usize) -> bool {
-    roomiest(topology, state, service).is_some()
+    (0..topology.nodes.len()).any(|node| takes(topology, state, &topology.services[service], node))
+}
+
+/// Whether a node can take one more replica of a service.
+fn takes(topology: &Topology, state: &ClusterState, table: &ServiceTable, node: usize) -> bool {
+    let (host, own) = (&topology.nodes[node], &state.nodes[node]);
+    table.zones.contains(&host.zone)
+        && own.up
+        && !own.drained
+        && state.cores_used[node] + table.cores <= host.cores + 1e-3
 }
 
 /// Recounts the cores that replicas request of each node.
@@ -396,6 +388,7 @@ pub(crate) fn undrain(topology: &Topology, state: &mut ClusterState, node: usize
 /// Start-up, rolling restarts and crashes of every service that has something under way.
 pub(crate) fn advance(topology: &Topology, state: &mut ClusterState) {
     let dt = topology.tick_s;
+    let schedule_ticks = ((SCHEDULE_S / dt) as u64).max(1);
     for service in 0..topology.services.len() {
         if !state.services[service].moving {
             continue;
@@ -412,13 +405,18 @@ pub(crate) fn advance(topology: &Topology, state: &mut ClusterState) {
                 }
             }
         }
-        if own.placement.starting.iter().flatten().any(|&starting| starting > 0.0) {
-            for (node, host) in state.nodes.iter().enumerate().filter(|(_, host)| host.up) {
-                start_up(topology, own, table.startup_stay, node, host.steal > 0.0);
+        let up: [f32; NODE_LANES] =
+            std::array::from_fn(|node| if state.nodes.get(node).is_some_and(|host| host.up) { 1.0 } else { 0.0 });
+        let arrived = start_up(own, table.startup_stay, up);
+        if arrived.simd_gt(f32x8::ZERO).any() {
+            for (node, &arriving) in arrived.to_array()[..state.nodes.len()].iter().enumerate() {
+                if arriving > 0.0 {
+                    join(own, topology.nodes[node].zone, node, arriving, state.nodes[node].steal > 0.0);
+                }
             }
             fold(topology, own);
         }
-        if state.services[service].placement.unplaced > 0.0 {
+        if own.placement.unplaced > 0.0 && state.tick.is_multiple_of(schedule_ticks) {
             place(topology, state, service);
         }
         let own = &mut state.services[service];
@@ -431,45 +429,48 @@ pub(crate) fn advance(topology: &Topology, state: &mut ClusterState) {
     }
 }
 
-fn start_up(topology: &Topology, own: &mut ServiceState, stay: f32, node: usize, slow_node: bool) {
-    let mut arriving = 0.0;
-    for stage in 0..STARTUP_STAGES {
-        let before = own.placement.starting[stage][node];
+/// Moves starting replicas through their stages on the nodes that are up; returns those that now run, by node.
+fn start_up(own: &mut ServiceState, stay: f32, up: [f32; NODE_LANES]) -> f32x8 {
+    let leave = f32x8::splat(1.0 - stay) * f32x8::from(up);
+    let speck = f32x8::splat(SPECK) * f32x8::from(up);
+    let mut arriving = f32x8::ZERO;
+    for stage in &mut own.placement.starting {
+        let before = f32x8::from(*stage);
         let total = before + arriving;
-        let kept = if total < SPECK { 0.0 } else { before * stay + if stage > 0 { arriving } else { 0.0 } };
-        arriving = total - kept;
-        own.placement.starting[stage][node] = kept;
+        let left = total.simd_lt(speck).bitselect(total, before * leave);
+        *stage = (total - left).to_array();
+        arriving = left;
     }
-    if arriving <= 0.0 {
-        return;
-    }
-    let zone = topology.nodes[node].zone;
+    arriving
+}
+
+/// Adds replicas that finished starting on a node: to the impaired ones where the node itself is the trouble.
+fn join(own: &mut ServiceState, zone: usize, node: usize, arriving: f32, slow_node: bool) {
     let kind = if slow_node { IMPAIRED } else { HEALTHY };
+    let here = one_hot(zone);
+    let arriving = f32x4::splat(arriving);
     let population = &mut own.populations[kind];
-    let ready = lane(population.ready, zone);
     // Fresh replicas have leaked nothing and failed no check: the population's means are diluted.
-    let old_share = ready / (ready + arriving);
-    let mean = lane(population.leaked, zone) * old_share;
-    set_lane(&mut population.leaked, zone, mean);
-    let ejected = lane(population.ejected, zone);
-    set_lane(&mut population.ejected, zone, ejected * old_share);
-    for run in 0..CHECK_RUNS {
-        let fresh = if run == 0 { 1.0 - old_share } else { 0.0 };
-        let share = lane(population.check_runs[run], zone) * old_share + fresh;
-        set_lane(&mut population.check_runs[run], zone, share);
+    let fresh = here * (arriving / (population.ready + arriving));
+    let old = f32x4::ONE - fresh;
+    population.leaked *= old;
+    population.ejected *= old;
+    for share in &mut population.check_runs {
+        *share *= old;
     }
-    own.placement.running[kind][node] += arriving;
+    population.check_runs[0] += fresh;
+    population.ready += here * arriving;
+    own.placement.running[kind][node] += arriving.to_array()[0];
     if kind == HEALTHY {
-        add_lane(&mut own.cold, zone, arriving);
+        own.cold += here * arriving;
     }
-    add_lane(&mut own.populations[kind].ready, zone, arriving);
 }
 
 fn roll_restart(topology: &Topology, own: &mut ServiceState, service: usize) {
     if own.restart_left <= 0.0 {
         return;
     }
-    let under_way: f32 = own.placement.starting.iter().flatten().sum();
+    let under_way = own.placement.not_running() - own.placement.unplaced;
     let at_once = (own.placement.desired() * STEP_RATIO).max(1.0);
     let mut left = own.restart_left.min((at_once - under_way).max(0.0));
     for kind in [IMPAIRED, HEALTHY] {
@@ -486,7 +487,7 @@ fn roll_restart(topology: &Topology, own: &mut ServiceState, service: usize) {
         left -= running * share;
         own.restart_left -= running * share;
     }
-    let running: f32 = own.placement.running.iter().flatten().sum();
+    let running: f32 = own.placement.running().reduce_add();
     if own.restart_left < SPECK || running <= 0.0 {
         own.restart_left = 0.0;
     }
@@ -516,12 +517,21 @@ pub(crate) fn lane(lanes: f32x4, zone: usize) -> f32 {
 }
 
 pub(crate) fn set_lane(lanes: &mut f32x4, zone: usize, value: f32) {
-    let mut array = lanes.to_array();
-    array[zone % ZONE_LANES] = value;
-    *lanes = f32x4::from(array);
+    let here = one_hot(zone).simd_gt(f32x4::ZERO);
+    *lanes = here.bitselect(f32x4::splat(value), *lanes);
 }
 
 fn add_lane(lanes: &mut f32x4, zone: usize, change: f32) {
-    let value = (lane(*lanes, zone) + change).max(0.0);
-    set_lane(lanes, zone, value);
+    *lanes = (*lanes + one_hot(zone) * f32x4::splat(change)).fast_max(f32x4::ZERO);
+}
+
+/// 1 in a zone's lane and 0 elsewhere.
+fn one_hot(zone: usize) -> f32x4 {
+    const ROWS: [f32x4; ZONE_LANES] = [
+        f32x4::new([1.0, 0.0, 0.0, 0.0]),
+        f32x4::new([0.0, 1.0, 0.0, 0.0]),
+        f32x4::new([0.0, 0.0, 1.0, 0.0]),
+        f32x4::new([0.0, 0.0, 0.0, 1.0]),
+    ];
+    ROWS[zone % ZONE_LANES]
 }

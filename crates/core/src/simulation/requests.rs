@@ -6,7 +6,7 @@ use crate::{
     scenario::{CallMode, ServiceClass},
     simulation::replicas,
     state::{CallState, ClusterState, HEALTHY, IMPAIRED, Impairment, ServiceState},
-    topology::{CallTable, DELAY_STAGES, ServiceTable, Topology},
+    topology::{COLLECTION_BEGINS, CallTable, DELAY_STAGES, ServiceTable, Topology},
 };
 
 /// Below this share of replicas in rotation, traffic goes to all of them (Envoy's panic threshold).
@@ -81,6 +81,9 @@ fn localise(table: &ServiceTable, own: &mut ServiceState, in_rotation: f32x4) {
 
 /// Moves the retries that wait through their delay chain: each stage an exact exponential, fed by the one before.
 fn retries_due(table: &CallTable, call: &mut CallState, dt: f32x4) {
+    if !call.retrying {
+        return;
+    }
     let stay = f32x4::splat(table.delay_stay);
     let pass = f32x4::splat(table.delay_pass);
     let mut inflow = call.granted_per_s * dt;
@@ -91,6 +94,13 @@ fn retries_due(table: &CallTable, call: &mut CallState, dt: f32x4) {
         call.waiting[stage] = kept;
     }
     call.due_per_s = inflow / dt;
+    // A chain with less than a millionth of a call in it is empty.
+    let left = call.waiting.iter().fold(call.granted_per_s, |sum, &stage| sum + stage);
+    if left.simd_lt(f32x4::splat(1e-6)).all() {
+        call.waiting = [f32x4::ZERO; DELAY_STAGES];
+        call.due_per_s = f32x4::ZERO;
+        call.retrying = false;
+    }
 }
 
 /// Admits, queues and serves a service's requests; returns what it serves per second.
@@ -99,21 +109,28 @@ fn serve(table: &ServiceTable, own: &mut ServiceState, queues: &QueueTable, dt: 
     own.inflow = f32x4::ZERO;
     own.offered_per_s = offered;
     let [healthy, impaired] = &own.populations;
-    let in_rotation = [
-        healthy.ready * (f32x4::ONE - healthy.ejected),
-        impaired.ready * (f32x4::ONE - impaired.ejected),
-    ];
+    let in_rotation =
+        [healthy.ready * (f32x4::ONE - healthy.ejected), impaired.ready * (f32x4::ONE - impaired.ejected)];
     let all = healthy.ready + impaired.ready;
     let calm = (in_rotation[0] + in_rotation[1]).simd_ge(all * f32x4::splat(PANIC_RATIO));
-    let weights =
-        [calm.bitselect(in_rotation[0], healthy.ready), calm.bitselect(in_rotation[1], impaired.ready)];
+    let weights = [calm.bitselect(in_rotation[0], healthy.ready), calm.bitselect(in_rotation[1], impaired.ready)];
     let weight = weights[0] + weights[1];
     localise(table, own, in_rotation[0] + in_rotation[1]);
     let cold = if own.moving { replicas::cold_ratio(own) } else { f32x4::ZERO };
+    if !own.has_impaired {
+        // Everything goes to the healthy, where there are any.
+        let any = weight.simd_gt(f32x4::ZERO).bitselect(f32x4::ONE, f32x4::ZERO);
+        let warm = f32x4::ONE - cold * f32x4::splat(COLD_LOSS);
+        own.own_success =
+            any * serve_population(table, own, HEALTHY, offered * any, &Impairment::NONE, warm, queues, dt);
+        own.populations[HEALTHY].share = f32x4::ONE;
+        own.populations[IMPAIRED].share = f32x4::ZERO;
+        own.populations[IMPAIRED].served_per_s = f32x4::ZERO;
+        return own.populations[HEALTHY].served_per_s;
+    }
     let mut served = f32x4::ZERO;
     let mut success = f32x4::ZERO;
-    let kinds = if own.has_impaired { 2 } else { 1 };
-    for kind in 0..kinds {
+    for kind in [HEALTHY, IMPAIRED] {
         let trouble = if kind == IMPAIRED { own.impairment } else { Impairment::NONE };
         let warm = if kind == HEALTHY { f32x4::ONE - cold * f32x4::splat(COLD_LOSS) } else { f32x4::ONE };
         let routed = ratio(weights[kind], weight);
@@ -123,14 +140,9 @@ fn serve(table: &ServiceTable, own: &mut ServiceState, queues: &QueueTable, dt: 
     }
     own.own_success = success;
     let total = served.simd_gt(f32x4::ZERO);
-    for kind in 0..2 {
-        let lone = if kind == HEALTHY { f32x4::ONE } else { f32x4::ZERO };
+    for (kind, lone) in [(HEALTHY, f32x4::ONE), (IMPAIRED, f32x4::ZERO)] {
         let share = ratio(own.populations[kind].served_per_s, served);
         own.populations[kind].share = total.bitselect(share, lone);
-        if kind >= kinds {
-            own.populations[kind].served_per_s = f32x4::ZERO;
-            own.populations[kind].share = f32x4::ZERO;
-        }
     }
     served
 }
@@ -149,9 +161,13 @@ fn serve_population(
 ) -> f32x4 {
     let calls_mean = own.calls_mean_s;
     let speed = own.speed * trouble.speed;
+    let per_dt = f32x4::ONE / dt;
     let population = &mut own.populations[kind];
     let splat = f32x4::splat;
-    let work_s = splat(table.service_s / speed) / (warm * collection(table, population.leaked, population));
+    let mut work_s = splat(table.service_s / speed) / warm;
+    if table.collects || own.leak_per_s > 0.0 {
+        work_s /= collection(table, population.leaked, population);
+    }
     let service_s = work_s + splat(trouble.delay_s);
     let servers = population.ready * splat(table.concurrency);
     // A replica works on `concurrency` requests, and has at most `pool` open, those that wait for calls included.
@@ -159,7 +175,7 @@ fn serve_population(
     let capacity = (servers / service_s).fast_min(pooled);
     let accepted = offered * splat(1.0 - trouble.refuse);
     let room = (population.ready * splat(table.queue_limit) - population.in_system).fast_max(f32x4::ZERO);
-    let admitted = accepted.fast_min(room / dt + capacity);
+    let admitted = accepted.fast_min(room * per_dt + capacity);
 
     let before = population.in_system;
     let (servers_of, before_of) = (servers.to_array(), before.to_array());
@@ -174,7 +190,7 @@ fn serve_population(
     let b = a - h - work;
     let q = (b * b + splat(4.0) * a * h).sqrt() + b.abs();
     let after = b.simd_gt(f32x4::ZERO).bitselect(splat(0.5) * q, splat(2.0) * a * h / q);
-    let served = ((a - after) / dt).fast_max(f32x4::ZERO);
+    let served = ((a - after) * per_dt).fast_max(f32x4::ZERO);
 
     // Little's law for the time in system; what exceeds the (pool-limited) service is the wait.
     let tiny = splat(1e-9);
@@ -198,16 +214,19 @@ fn serve_population(
     population.own_mean_s = service_s + wait;
     population.own_sd_s = variance.sqrt();
     let taken = offered.simd_gt(f32x4::ZERO).bitselect(admitted / offered.fast_max(tiny), f32x4::ONE);
-    // What was lost with stopped replicas counts against the requests of this tick.
-    let lost = unit(population.lost / (admitted * dt).fast_max(splat(1e-3)));
-    population.lost = f32x4::ZERO;
-    taken * (f32x4::ONE - lost) * splat((1.0 - table.error_ratio) * (1.0 - trouble.error))
+    let mut kept = f32x4::ONE;
+    if population.lost.simd_gt(f32x4::ZERO).any() {
+        // What was lost with stopped replicas counts against the requests of this tick.
+        kept -= unit(population.lost / (admitted * dt).fast_max(splat(1e-3)));
+        population.lost = f32x4::ZERO;
+    }
+    taken * kept * splat((1.0 - table.error_ratio) * (1.0 - trouble.error))
 }
 
 /// Factor on speed that garbage collection leaves: 1 up to 70 % of memory in use, then falling smoothly to 0.2.
 fn collection(table: &ServiceTable, leaked: f32x4, population: &crate::state::Population) -> f32x4 {
     let used = memory(table, leaked, population);
-    let pressure = unit((used - f32x4::splat(0.7)) * f32x4::splat(1.0 / 0.3));
+    let pressure = unit((used - f32x4::splat(COLLECTION_BEGINS)) * f32x4::splat(1.0 / (1.0 - COLLECTION_BEGINS)));
     f32x4::ONE - f32x4::splat(0.8) * pressure * pressure * (f32x4::splat(3.0) - f32x4::splat(2.0) * pressure)
 }
 

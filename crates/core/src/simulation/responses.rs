@@ -48,8 +48,9 @@ pub(super) fn backward(topology: &Topology, state: &mut ClusterState) {
                 CallMode::Sync | CallMode::Miss => {
                     let missed = if call.mode == CallMode::Miss { 1.0 - services[service].hit_ratio } else { 1.0 };
                     let times = f32x4::splat(call.calls * missed);
-                    success *= unit(f32x4::ONE - times.fast_min(f32x4::ONE) * edge.failure * f32x4::splat(1.0 - call.fallback))
-                        * further_calls(call.calls, edge.failure, call.fallback);
+                    success *= unit(
+                        f32x4::ONE - times.fast_min(f32x4::ONE) * edge.failure * f32x4::splat(1.0 - call.fallback),
+                    ) * further_calls(call.calls, edge.failure, call.fallback);
                     let backoff = (attempts - f32x4::ONE) * f32x4::splat(call.backoff_s);
                     let pass = f32x4::splat(edge.pass);
                     mean += times * pass * (attempts * reply.held_s + backoff);
@@ -61,11 +62,8 @@ pub(super) fn backward(topology: &Topology, state: &mut ClusterState) {
             if call.mode == CallMode::Miss {
                 let own = &mut services[service];
                 let flow = edge.first_per_s.reduce_add();
-                let filled = if flow > 0.0 {
-                    (edge.first_per_s * (f32x4::ONE - edge.failure)).reduce_add() / flow
-                } else {
-                    0.0
-                };
+                let filled =
+                    if flow > 0.0 { (edge.first_per_s * (f32x4::ONE - edge.failure)).reduce_add() / flow } else { 0.0 };
                 own.hit_ratio += (table.hit_ratio - own.hit_ratio) * table.fill_step * filled;
             }
         }
@@ -164,8 +162,7 @@ fn reply(callee: &ServiceState, timeout_s: f32) -> Reply {
     let mut reply = entry_reply(callee, timeout_s);
     if !callee.all_local {
         let over = |lanes: f32x4| {
-            callee.local * lanes
-                + (f32x4::ONE - callee.local) * f32x4::splat((lanes * callee.spill).reduce_add())
+            callee.local * lanes + (f32x4::ONE - callee.local) * f32x4::splat((lanes * callee.spill).reduce_add())
         };
         reply = Reply { failure: over(reply.failure), held_s: over(reply.held_s), variance: over(reply.variance) };
     }
@@ -187,11 +184,7 @@ fn entry_reply(callee: &ServiceState, timeout_s: f32) -> Reply {
         second += population.share * (mean * mean + kept * kept);
     }
     let answered = (f32x4::ONE - callee.failure) * (f32x4::ONE - late);
-    Reply {
-        failure: unit(f32x4::ONE - answered),
-        held_s: held,
-        variance: (second - held * held).fast_max(f32x4::ZERO),
-    }
+    Reply { failure: unit(f32x4::ONE - answered), held_s: held, variance: (second - held * held).fast_max(f32x4::ZERO) }
 }
 
 /// Settles a call's tick: final failures, retries under the budget, the breaker. Returns attempts per call.
@@ -207,23 +200,32 @@ fn settle(table: &CallTable, call: &mut CallState, reply: &Reply, dt: f32) -> f3
     let last = f32x4::ONE - (f32x4::ONE - failure) * attempts;
     call.failure = unit(f32x4::ONE - f32x4::splat(call.pass) * (f32x4::ONE - last));
     if call.retries > 0 {
-        let wanted = call.attempts_per_s * (unlimited - f32x4::ONE) / unlimited;
-        if call.budgeted {
-            let window = f32x4::splat(BUDGET_WINDOW_S);
-            let rate = call.first_per_s * f32x4::splat(table.budget.unwrap_or(0.0)) + f32x4::splat(BUDGET_FLOOR_PER_S);
-            let tokens = (call.tokens + rate * f32x4::splat(dt)).fast_min(rate * window);
-            let granted = wanted.fast_min(tokens / f32x4::splat(dt));
-            call.tokens = tokens - granted * f32x4::splat(dt);
-            call.allowed = wanted.simd_gt(f32x4::splat(1e-9)).bitselect(ratio(granted, wanted), f32x4::ONE);
-            call.granted_per_s = granted;
-        } else {
-            call.granted_per_s = wanted;
-        }
+        grant_retries(table, call, unlimited, dt);
     }
     if call.guarded {
         breaker(call, failure, dt);
     }
     attempts
+}
+
+/// Lets as many retries wait for their turn as the budget has tokens for.
+fn grant_retries(table: &CallTable, call: &mut CallState, unlimited: f32x4, dt: f32) {
+    let none = !unlimited.simd_gt(f32x4::ONE).any();
+    let wanted = if none { f32x4::ZERO } else { call.attempts_per_s * (unlimited - f32x4::ONE) / unlimited };
+    call.granted_per_s = wanted;
+    if call.budgeted {
+        let rate = call.first_per_s * f32x4::splat(table.budget.unwrap_or(0.0)) + f32x4::splat(BUDGET_FLOOR_PER_S);
+        let tokens = (call.tokens + rate * f32x4::splat(dt)).fast_min(rate * f32x4::splat(BUDGET_WINDOW_S));
+        let granted = wanted.fast_min(tokens * f32x4::splat(1.0 / dt));
+        call.tokens = tokens - granted * f32x4::splat(dt);
+        call.allowed = if none {
+            f32x4::ONE
+        } else {
+            wanted.simd_gt(f32x4::splat(1e-9)).bitselect(ratio(granted, wanted), f32x4::ONE)
+        };
+        call.granted_per_s = granted;
+    }
+    call.retrying |= !none;
 }
 
 /// Opens on a high smoothed failure ratio, probes after a while, closes when the probes succeed.

@@ -73,8 +73,9 @@ fn scrape(
         used += (memory(table, population.leaked, population) * population.ready).reduce_add();
     }
     let ready = (healthy.ready + impaired.ready).reduce_add();
-    let in_rotation =
-        (healthy.ready * (f32x4::ONE - healthy.ejected) + impaired.ready * (f32x4::ONE - impaired.ejected)).reduce_add();
+    let in_rotation = (healthy.ready * (f32x4::ONE - healthy.ejected)
+        + impaired.ready * (f32x4::ONE - impaired.ejected))
+        .reduce_add();
     let queue = held / (held + (ready * table.concurrency).max(1.0));
     let limit = (ready * table.broker_depth).max(1.0);
     let queue = queue.max(own.depth.reduce_add() / limit);
@@ -135,7 +136,7 @@ pub(crate) fn write_observation(topology: &Topology, state: &ClusterState, out: 
     {
         let seen = &own.telemetry;
         let starting = if own.moving { own.placement.not_running() } else { 0.0 };
-        let running: f32 = own.placement.running.iter().flatten().sum();
+        let running: f32 = own.placement.running().reduce_add();
         starting_all += starting;
         replicas_all += table.replicas;
         block.copy_from_slice(&[

@@ -82,8 +82,13 @@ fn every_action_is_sometimes_legal_and_sometimes_matters() {
                 }
             }
         }
-        let idle: Vec<&String> =
-            topology.action_meanings().iter().zip(&matters).filter(|(_, matters)| !**matters).map(|(name, _)| name).collect();
+        let idle: Vec<&String> = topology
+            .action_meanings()
+            .iter()
+            .zip(&matters)
+            .filter(|(_, matters)| !**matters)
+            .map(|(name, _)| name)
+            .collect();
         assert!(idle.is_empty(), "{name}: actions without effect: {idle:?}");
     }
 }

@@ -1,26 +1,63 @@
-//! The evaluation on test levels that ends a run.
+//! The evaluation on test levels that ends a run: the best checkpoint beside the baselines.
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use microcloud_core::Topology;
+use microcloud_core::{Split, Topology};
+use microcloud_eval::{Contender, EvaluationConfig, EvaluationError, Progress, evaluate};
 use microcloud_policy::network::CheckpointPolicy;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::config::TrainConfig;
 use crate::error::TrainError;
 
-/// Gives the content of `evaluation.json` and a table, or nothing where `stop` became true.
+/// The baselines that every run is compared with.
+const BASELINES: [&str; 4] = ["no-op", "random", "threshold-rules", "oracle"];
+
+struct StopFlag<'a>(&'a AtomicBool);
+
+impl Progress for StopFlag<'_> {
+    fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Plays the checkpoint and the baselines on test levels; gives the content of `evaluation.json` and a table, or
+/// nothing where `stop` became true.
 ///
 /// # Errors
-/// A checkpoint that cannot be used.
+/// A checkpoint that cannot be used, levels that do not exist, threads that the system does not give.
 pub fn final_evaluation(
     topology: &Arc<Topology>,
-    _config: &TrainConfig,
+    config: &TrainConfig,
     checkpoint: &Path,
-    _stop: &AtomicBool,
+    stop: &AtomicBool,
 ) -> Result<Option<(Value, String)>, TrainError> {
-    CheckpointPolicy::load(checkpoint, topology.observation_names(), topology.action_meanings())?;
-    Ok(Some((json!({ "schema": 1, "split": "test", "rows": [] }), String::new())))
+    let load = |path: &Path, topology: &Topology| {
+        CheckpointPolicy::load(path, topology.observation_names(), topology.action_meanings())
+    };
+    let trained = format!("{}:{}", config.algo, checkpoint.display());
+    load(checkpoint, topology)?;
+    let path = checkpoint.to_owned();
+    let mut contenders =
+        vec![Contender::new(trained, move |topology: &Arc<Topology>| Ok(Box::new(load(&path, topology)?) as _))];
+    for name in BASELINES {
+        contenders.push(Contender::baseline(name).map_err(|error| TrainError::Usage(error.to_string()))?);
+    }
+    let settings = EvaluationConfig {
+        split: Split::Test,
+        episodes: config.final_episodes,
+        control_episodes: config.final_control_episodes,
+        seed: 0,
+        threads: config.threads,
+    };
+    match evaluate(&settings, std::slice::from_ref(topology), &contenders, None, &StopFlag(stop)) {
+        Ok(report) => {
+            let value = serde_json::to_value(&report).unwrap_or_default();
+            Ok(Some((value, report.to_string())))
+        }
+        Err(EvaluationError::Interrupted) => Ok(None),
+        Err(error) => Err(TrainError::Usage(error.to_string())),
+    }
 }
