@@ -8,7 +8,7 @@ use std::{
 
 use microcloud_core::ScenarioError;
 use microcloud_eval::EvaluationError;
-use microcloud_policy::RegistryError;
+use microcloud_policy::{RegistryError, network::CheckpointError};
 
 /// Why a command ends without having done what was asked.
 #[derive(Debug)]
@@ -21,11 +21,6 @@ impl Failure {
     /// Wrong usage or configuration: exit code 2.
     pub fn usage(message: impl Display) -> Self {
         Self { exit_code: 2, message: message.to_string() }
-    }
-
-    /// A corrupt file: exit code 3.
-    pub fn corrupt(message: impl Display) -> Self {
-        Self { exit_code: 3, message: message.to_string() }
     }
 
     /// A file that cannot be written: exit code 5.
@@ -48,6 +43,12 @@ impl From<ScenarioError> for Failure {
 impl From<RegistryError> for Failure {
     fn from(error: RegistryError) -> Self {
         Self::usage(error)
+    }
+}
+
+impl From<CheckpointError> for Failure {
+    fn from(error: CheckpointError) -> Self {
+        Self { exit_code: error.exit_code(), message: error.to_string() }
     }
 }
 

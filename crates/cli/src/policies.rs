@@ -7,13 +7,10 @@ use microcloud_policy::{BASELINE_NAMES, nearest_name};
 
 use crate::Failure;
 
-/// The file that makes a folder a checkpoint.
-const WEIGHTS: &str = "policy.safetensors";
-
 /// The contender that a POLICY argument means.
 ///
 /// # Errors
-/// A name that means nothing, or a folder without a policy.
+/// A name that means nothing, a folder without a policy, or a corrupt one.
 pub fn contender(policy: &str) -> Result<Contender, Failure> {
     if BASELINE_NAMES.contains(&policy) {
         return Ok(Contender::baseline(policy)?);
@@ -21,24 +18,7 @@ pub fn contender(policy: &str) -> Result<Contender, Failure> {
     let released = Path::new("policies").join(policy);
     let folder = [PathBuf::from(policy), released].into_iter().find(|path| path.exists());
     let Some(folder) = folder else { return Err(unknown(policy)) };
-    trained(policy, &checkpoint(&folder)?)
-}
-
-/// The folder that holds the weights: the folder itself, or a run's best checkpoint.
-fn checkpoint(folder: &Path) -> Result<PathBuf, Failure> {
-    let best = folder.join("checkpoints").join("best");
-    let found = [folder.to_owned(), best].into_iter().find(|folder| folder.join(WEIGHTS).is_file());
-    found.ok_or_else(|| {
-        Failure::usage(format!(
-            "{}: no policy there; allowed: a folder with {WEIGHTS}, or a run folder with checkpoints/best/{WEIGHTS}",
-            folder.display()
-        ))
-    })
-}
-
-/// The contender of a checkpoint folder.
-fn trained(policy: &str, checkpoint: &Path) -> Result<Contender, Failure> {
-    Err(Failure::usage(format!("policy `{policy}`: {}: networks cannot be read", checkpoint.display())))
+    Ok(Contender::checkpoint(&folder)?)
 }
 
 fn unknown(policy: &str) -> Failure {

@@ -1,9 +1,12 @@
 //! A policy by name, made afresh for every batch of episodes.
 
-use std::{error::Error, fmt, sync::Arc};
+use std::{error::Error, fmt, path::Path, sync::Arc};
 
 use microcloud_core::Topology;
-use microcloud_policy::{Baseline, Policy, RegistryError, baseline, check_baseline_name};
+use microcloud_policy::{
+    Baseline, Policy, RegistryError, baseline, check_baseline_name,
+    network::{CheckpointError, CheckpointPolicy, POLICY_FILE, PolicyFile, resolve, verified_file},
+};
 
 /// What the maker of a policy may answer with.
 pub type PolicyError = Box<dyn Error + Send + Sync>;
@@ -35,6 +38,20 @@ impl Contender {
         let owned = name.to_owned();
         let make = move |topology: &Arc<Topology>| baseline(&owned, topology).map_err(PolicyError::from);
         Ok(Self { name: name.to_owned(), make: Arc::new(make) })
+    }
+
+    /// The trained policy of a checkpoint folder, a run folder or a released policy, named `<algo>:<folder>`.
+    ///
+    /// # Errors
+    /// No checkpoint there, or a corrupt one; whether it fits a scenario shows when it is made for one.
+    pub fn checkpoint(folder: &Path) -> Result<Self, CheckpointError> {
+        let checkpoint = resolve(folder)?;
+        let file = PolicyFile::from_bytes(&verified_file(&checkpoint, POLICY_FILE)?, &checkpoint.join(POLICY_FILE))?;
+        let name = format!("{}:{}", file.algo, folder.display());
+        Ok(Self::new(name, move |topology| {
+            let (observations, actions) = (topology.observation_names(), topology.action_meanings());
+            Ok(Box::new(CheckpointPolicy::load(&checkpoint, observations, actions)?))
+        }))
     }
 
     /// The name under which results are reported.
