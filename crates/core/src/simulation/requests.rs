@@ -263,10 +263,10 @@ fn consume(call: &CallTable, broker: &mut ServiceState, capacity: f32x4, dt: f32
     taken * f32x4::splat(call.calls)
 }
 
-/// Probability that a shifted exponential with this mean and standard deviation exceeds `limit`.
+/// Probability that a response time with this mean and standard deviation exceeds `limit`.
 ///
-/// Two moments fix `P(T > t) = exp(-(t - mean + sd) / sd)`: exact for one exponential stage, within 5 % of the 99th
-/// percentile of M/M/c (a test holds it), and sums of independent stages stay in the family's first two moments.
+/// A shifted exponential through both moments: `P(T > t) = exp(-(t - mean + sd) / sd)`, exact for a single exponential
+/// stage; sums of independent stages add their moments.
 pub(super) fn exceeds(limit: f32, mean: f32x4, sd: f32x4) -> f32x4 {
     let sd = sd.fast_max(f32x4::splat(1e-6));
     let power = (mean - sd - f32x4::splat(limit)) / sd;

@@ -267,12 +267,18 @@ pub(super) fn quantile(own: &ServiceState) -> f32 {
         let (share, mean, sd) = (population.share.to_array(), population.mean_s.to_array(), population.sd_s.to_array());
         for zone in 0..4 {
             if served[zone] * share[zone] > 0.02 * total {
-                worst = worst.max(mean[zone] + P99_SDS * sd[zone]);
+                worst = worst.max(gamma_p99(mean[zone], sd[zone]));
             }
         }
     }
     worst
 }
 
-/// ln(100) - 1: how many standard deviations a shifted exponential's 99th percentile lies above its mean.
-const P99_SDS: f32 = 3.605_17;
+/// 99th percentile of a gamma distribution (Wilson and Hilferty, 1931): `mean (1 - v / 9 + z sqrt(v) / 3)^3` with the
+/// squared coefficient of variation v and the normal quantile z; within 5 % of M/M/c's, which a test holds it to.
+fn gamma_p99(mean: f32, sd: f32) -> f32 {
+    const Z: f32 = 2.326_348;
+    let variation = sd / mean.max(1e-9);
+    let root = 1.0 - variation * variation * (1.0 / 9.0) + Z * variation * (1.0 / 3.0);
+    mean * root * root * root
+}
