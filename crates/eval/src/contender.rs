@@ -1,6 +1,11 @@
 //! A policy by name, made afresh for every batch of episodes.
 
-use std::{error::Error, fmt, path::Path, sync::Arc};
+use std::{
+    error::Error,
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use microcloud_core::Topology;
 use microcloud_policy::{
@@ -47,6 +52,7 @@ impl Contender {
     pub fn checkpoint(folder: &Path) -> Result<Self, CheckpointError> {
         let checkpoint = resolve(folder)?;
         let file = PolicyFile::from_bytes(&verified_file(&checkpoint, POLICY_FILE)?, &checkpoint.join(POLICY_FILE))?;
+        let folder: PathBuf = folder.components().collect();
         let name = format!("{}:{}", file.algo, folder.display());
         Ok(Self::new(name, move |topology| {
             let (observations, actions) = (topology.observation_names(), topology.action_meanings());

@@ -153,7 +153,7 @@ fn train(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         labels: run.labels,
         progress: arguments.progress,
         stop: &stop,
-        final_evaluation: &|checkpoint| final_evaluation(&topology, &settings, checkpoint, &stop),
+        final_evaluation: &|run| final_evaluation(&topology, &settings, run, &stop),
     })?;
     match outcome {
         Outcome::Completed(table) => {

@@ -23,9 +23,9 @@ const EVALUATION_SEED: u64 = 1 << 33;
 /// Episodes over which the shown return is averaged.
 const RECENT_EPISODES: usize = 100;
 
-/// Evaluates the best checkpoint's folder on test levels: the content of `evaluation.json` and a table to print, or
+/// Evaluates the best checkpoint of a run's folder on test levels: the content of `evaluation.json` and a table to print, or
 /// nothing where it was interrupted.
-pub type FinalEvaluation<'a> = dyn Fn(&Path) -> Result<Option<(Value, String)>, TrainError> + 'a;
+pub type FinalEvaluation<'a> = dyn Fn(&Path) -> Result<Option<(String, String)>, TrainError> + 'a;
 
 /// What a run needs.
 pub struct RunSetup<'a> {
@@ -164,11 +164,10 @@ impl<'a> Run<'a> {
             }
         }
         self.progress.note("evaluating the best checkpoint on test levels");
-        let best = microcloud_policy::network::resolve(self.folder.path())?;
-        let Some((report, table)) = (self.final_evaluation)(&best)? else {
+        let Some((report, table)) = (self.final_evaluation)(self.folder.path())? else {
             return Ok(Outcome::Interrupted);
         };
-        self.folder.write("evaluation.json", format!("{report:#}\n").as_bytes())?;
+        self.folder.write("evaluation.json", report.as_bytes())?;
         Ok(Outcome::Completed(table))
     }
 

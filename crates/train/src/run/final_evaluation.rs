@@ -6,8 +6,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use microcloud_core::{Split, Topology};
 use microcloud_eval::{Contender, EvaluationConfig, EvaluationError, Progress, evaluate};
-use microcloud_policy::network::CheckpointPolicy;
-use serde_json::Value;
 
 use crate::config::TrainConfig;
 use crate::error::TrainError;
@@ -23,7 +21,7 @@ impl Progress for StopFlag<'_> {
     }
 }
 
-/// Plays the checkpoint and the baselines on test levels; gives the content of `evaluation.json` and a table, or
+/// Plays a run's best checkpoint and the baselines on test levels; gives the content of `evaluation.json` and a table, or
 /// nothing where `stop` became true.
 ///
 /// # Errors
@@ -31,17 +29,10 @@ impl Progress for StopFlag<'_> {
 pub fn final_evaluation(
     topology: &Arc<Topology>,
     config: &TrainConfig,
-    checkpoint: &Path,
+    run: &Path,
     stop: &AtomicBool,
-) -> Result<Option<(Value, String)>, TrainError> {
-    let load = |path: &Path, topology: &Topology| {
-        CheckpointPolicy::load(path, topology.observation_names(), topology.action_meanings())
-    };
-    let trained = format!("{}:{}", config.algo, checkpoint.display());
-    load(checkpoint, topology)?;
-    let path = checkpoint.to_owned();
-    let mut contenders =
-        vec![Contender::new(trained, move |topology: &Arc<Topology>| Ok(Box::new(load(&path, topology)?) as _))];
+) -> Result<Option<(String, String)>, TrainError> {
+    let mut contenders = vec![Contender::checkpoint(run)?];
     for name in BASELINES {
         contenders.push(Contender::baseline(name).map_err(|error| TrainError::Usage(error.to_string()))?);
     }
@@ -53,10 +44,7 @@ pub fn final_evaluation(
         threads: config.threads,
     };
     match evaluate(&settings, std::slice::from_ref(topology), &contenders, None, &StopFlag(stop)) {
-        Ok(report) => {
-            let value = serde_json::to_value(&report).unwrap_or_default();
-            Ok(Some((value, report.to_string())))
-        }
+        Ok(report) => Ok(Some((report.to_json(), report.to_string()))),
         Err(EvaluationError::Interrupted) => Ok(None),
         Err(error) => Err(TrainError::Usage(error.to_string())),
     }
