@@ -45,6 +45,33 @@ pub fn unit(x: f32x4) -> f32x4 {
     x.fast_max(f32x4::ZERO).fast_min(f32x4::ONE)
 }
 
+/// One zone's value.
+pub(crate) fn lane(lanes: f32x4, zone: usize) -> f32 {
+    lanes.to_array()[zone]
+}
+
+/// Sets one zone's value.
+pub(crate) fn set_lane(lanes: &mut f32x4, zone: usize, value: f32) {
+    let here = one_hot(zone).simd_gt(f32x4::ZERO);
+    *lanes = here.bitselect(f32x4::splat(value), *lanes);
+}
+
+/// Adds to one zone's value, which stays at least 0.
+pub(crate) fn add_lane(lanes: &mut f32x4, zone: usize, change: f32) {
+    *lanes = (*lanes + one_hot(zone) * f32x4::splat(change)).fast_max(f32x4::ZERO);
+}
+
+/// 1 in a zone's lane and 0 elsewhere.
+pub(crate) fn one_hot(zone: usize) -> f32x4 {
+    const ROWS: [f32x4; ZONE_LANES] = [
+        f32x4::new([1.0, 0.0, 0.0, 0.0]),
+        f32x4::new([0.0, 1.0, 0.0, 0.0]),
+        f32x4::new([0.0, 0.0, 1.0, 0.0]),
+        f32x4::new([0.0, 0.0, 0.0, 1.0]),
+    ];
+    ROWS[zone % ZONE_LANES]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,7 @@
 
 use super::{FaultEvent, FaultModel, TargetKind};
 use crate::{
-    simulation::replicas,
+    simulation::impairments,
     state::{ClusterState, Impairment},
     topology::Topology,
 };
@@ -29,11 +29,11 @@ impl FaultModel for ReplicaCrash {
     fn begin(&self, topology: &Topology, state: &mut ClusterState, event: &FaultEvent) {
         if let Some(service) = event.service() {
             let crash = Impairment { refuse: 1.0, check_failure: 1.0, ..Impairment::NONE };
-            replicas::impair_some(topology, state, service, event.blast_radius, crash, event.slot);
+            impairments::impair_some(topology, state, service, event.blast_radius, crash, event.slot);
         }
     }
 
     fn end(&self, topology: &Topology, state: &mut ClusterState, event: &FaultEvent) {
-        replicas::release_all(topology, state, replicas::Release::Start, event.slot);
+        impairments::release_all(topology, state, impairments::Release::Start, event.slot);
     }
 }

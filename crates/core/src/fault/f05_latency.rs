@@ -2,7 +2,7 @@
 
 use super::{FaultEvent, FaultModel, TargetKind};
 use crate::{
-    simulation::replicas,
+    simulation::impairments,
     state::{ClusterState, Impairment},
     topology::Topology,
 };
@@ -28,11 +28,11 @@ impl FaultModel for Latency {
         if let Some(service) = event.service() {
             let delay_s = event.magnitude / 1000.0;
             let slow = Impairment { delay_s, delay_sd_s: 0.25 * delay_s, ..Impairment::NONE };
-            replicas::impair_some(topology, state, service, event.blast_radius, slow, event.slot);
+            impairments::impair_some(topology, state, service, event.blast_radius, slow, event.slot);
         }
     }
 
     fn end(&self, topology: &Topology, state: &mut ClusterState, event: &FaultEvent) {
-        replicas::release_all(topology, state, replicas::Release::Recover, event.slot);
+        impairments::release_all(topology, state, impairments::Release::Recover, event.slot);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{FaultEvent, FaultModel, FaultTarget, TargetKind};
 use crate::{
-    simulation::replicas,
+    simulation::impairments,
     state::{ClusterState, Impairment},
     topology::Topology,
 };
@@ -27,14 +27,14 @@ impl FaultModel for NoisyNeighbour {
         if let FaultTarget::Node(node) = event.target {
             state.nodes[node.index()].steal = event.magnitude;
             let slow = Impairment { speed: 1.0 - event.magnitude, ..Impairment::NONE };
-            replicas::impair_node(topology, state, node.index(), slow, event.slot);
+            impairments::impair_node(topology, state, node.index(), slow, event.slot);
         }
     }
 
     fn end(&self, topology: &Topology, state: &mut ClusterState, event: &FaultEvent) {
         if let FaultTarget::Node(node) = event.target {
             state.nodes[node.index()].steal = 0.0;
-            replicas::release_all(topology, state, replicas::Release::Recover, event.slot);
+            impairments::release_all(topology, state, impairments::Release::Recover, event.slot);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{FaultEvent, FaultModel, FaultTarget, TargetKind};
 use crate::{
-    simulation::replicas,
+    simulation::impairments,
     state::{ClusterState, Impairment},
     topology::Topology,
 };
@@ -29,7 +29,7 @@ impl FaultModel for ZoneOutage {
         let down = Impairment { refuse: 1.0, check_failure: 1.0, ..Impairment::NONE };
         for node in (0..topology.nodes.len()).filter(|&node| topology.nodes[node].zone == zone.index()) {
             state.nodes[node].up = false;
-            replicas::impair_node(topology, state, node, down, event.slot);
+            impairments::impair_node(topology, state, node, down, event.slot);
         }
     }
 
@@ -38,6 +38,6 @@ impl FaultModel for ZoneOutage {
         for node in (0..topology.nodes.len()).filter(|&node| topology.nodes[node].zone == zone.index()) {
             state.nodes[node].up = true;
         }
-        replicas::release_all(topology, state, replicas::Release::Start, event.slot);
+        impairments::release_all(topology, state, impairments::Release::Start, event.slot);
     }
 }

@@ -1,6 +1,12 @@
 //! Actions: which are legal, and what they do once the actuation delay has passed.
 
-use crate::{action::Action, lanes::f32x4, simulation::replicas, state::ClusterState, topology::Topology};
+use crate::{
+    action::Action,
+    lanes::{f32x4, lane, set_lane},
+    simulation::{placement, replicas},
+    state::ClusterState,
+    topology::Topology,
+};
 
 /// Below this share of the traffic a zone has nothing left to give.
 const LEAST_WEIGHT: f32 = 0.02;
@@ -22,7 +28,7 @@ pub(crate) fn is_legal(topology: &Topology, state: &ClusterState, action: Action
         Action::ScaleUp(service) => {
             let desired = state.services[service.index()].placement.desired();
             desired + 0.5 < topology.services[service.index()].max_replicas
-                && replicas::has_room(topology, state, service.index())
+                && placement::has_room(topology, state, service.index())
         }
         Action::ScaleDown(service) => {
             let desired = state.services[service.index()].placement.desired();
@@ -30,7 +36,7 @@ pub(crate) fn is_legal(topology: &Topology, state: &ClusterState, action: Action
         }
         Action::Drain(node) => !state.nodes[node.index()].drained,
         Action::Return(node) => state.nodes[node.index()].drained,
-        Action::Rebalance(zone) => replicas::lane(state.zone_target, zone.index()) > LEAST_WEIGHT,
+        Action::Rebalance(zone) => lane(state.zone_target, zone.index()) > LEAST_WEIGHT,
     }
 }
 
@@ -73,14 +79,14 @@ fn apply(topology: &Topology, state: &mut ClusterState, action: Action) {
     match action {
         Action::NoOp => {}
         Action::Restart(service) => {
-            replicas::restart(topology, &mut state.services[service.index()], service.index());
+            replicas::restart(topology, &mut state.services[service.index()]);
         }
         Action::ScaleUp(service) => {
             let (table, own) = (&topology.services[service.index()], &state.services[service.index()]);
             let desired = own.placement.desired();
             let change = replicas::step_size(desired).min(table.max_replicas - desired);
             if change > 0.0 {
-                replicas::scale(topology, state, service.index(), change);
+                placement::scale(topology, state, service.index(), change);
             }
         }
         Action::ScaleDown(service) => {
@@ -88,11 +94,11 @@ fn apply(topology: &Topology, state: &mut ClusterState, action: Action) {
             let desired = own.placement.desired();
             let change = replicas::step_size(desired).min(desired - table.min_replicas);
             if change > 0.0 {
-                replicas::scale(topology, state, service.index(), -change);
+                placement::scale(topology, state, service.index(), -change);
             }
         }
-        Action::Drain(node) => replicas::drain(topology, state, node.index()),
-        Action::Return(node) => replicas::undrain(topology, state, node.index()),
+        Action::Drain(node) => placement::drain(topology, state, node.index()),
+        Action::Return(node) => placement::undrain(topology, state, node.index()),
         Action::Rebalance(zone) => rebalance(topology, state, zone.index()),
         Action::RebalanceAll => {
             let ready = ready_capacity(topology, state);
@@ -106,16 +112,16 @@ fn apply(topology: &Topology, state: &mut ClusterState, action: Action) {
 
 /// Half of a zone's weight goes to the others, in proportion to their ready capacity.
 fn rebalance(topology: &Topology, state: &mut ClusterState, zone: usize) {
-    let moved = 0.5 * replicas::lane(state.zone_target, zone);
+    let moved = 0.5 * lane(state.zone_target, zone);
     let mut others = ready_capacity(topology, state);
-    replicas::set_lane(&mut others, zone, 0.0);
+    set_lane(&mut others, zone, 0.0);
     let total = others.reduce_add();
     if total <= 0.0 {
         return;
     }
     state.zone_target += others * f32x4::splat(moved / total);
-    let left = replicas::lane(state.zone_target, zone) - moved;
-    replicas::set_lane(&mut state.zone_target, zone, left);
+    let left = lane(state.zone_target, zone) - moved;
+    set_lane(&mut state.zone_target, zone, left);
 }
 
 /// Cores of running replicas in rotation, by zone.

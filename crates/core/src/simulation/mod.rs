@@ -3,7 +3,9 @@
 mod actions;
 mod arrivals;
 mod health;
-pub(crate) mod replicas;
+pub(crate) mod impairments;
+mod placement;
+mod replicas;
 mod requests;
 mod responses;
 mod telemetry;
@@ -57,7 +59,7 @@ impl Simulation {
         for service in 0..topology.num_services() {
             replicas::fold(topology, &mut state.services[service]);
         }
-        replicas::count_cores(topology, state);
+        placement::count_cores(topology, state);
         let ticks = (SETTLING_S / topology.tick_s) as u64;
         for _ in 0..ticks {
             arrivals::steady(topology, state);

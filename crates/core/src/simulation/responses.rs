@@ -1,7 +1,7 @@
 //! The backward pass: latencies and failures travel from callees to callers, and decide on retries and breakers.
 
 use crate::{
-    lanes::{f32x4, ratio, unit},
+    lanes::{f32x4, lane, ratio, unit},
     scenario::{CallMode, ServiceClass},
     simulation::{replicas, requests::exceeds},
     state::{CallState, ClusterState, HEALTHY, IMPAIRED, ServiceState},
@@ -150,7 +150,7 @@ fn leak(topology: &Topology, service: usize, own: &mut ServiceState, dt: f32) {
         population.leaked = runs.bitselect(population.leaked + f32x4::splat(own.leak_per_s * dt), f32x4::ZERO);
         let used = population.leaked + f32x4::splat(table.memory);
         for &zone in &table.zones {
-            if replicas::lane(used, zone) >= 1.0 {
+            if lane(used, zone) >= 1.0 {
                 replicas::crash(topology, own, service, kind, zone);
             }
         }

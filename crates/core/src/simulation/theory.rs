@@ -1,9 +1,10 @@
 //! Holds one service's steady state to queueing theory.
 
 use crate::{
+    lanes::lane,
     queueing::{erlang_c, number_in_system},
     scenario::Scenario,
-    simulation::{Simulation, replicas::lane, responses::quantile},
+    simulation::{Simulation, responses::quantile},
     topology::Topology,
 };
 

@@ -11,7 +11,7 @@ pub use resolve::ConfigSources;
 use crate::error::TrainError;
 
 /// Environment steps of a run that names no other number.
-pub const DEFAULT_TOTAL_TIMESTEPS: u64 = 10_000_000;
+pub const DEFAULT_TOTAL_TIMESTEPS: u64 = 12_000_000;
 /// Algorithms that can be trained.
 pub const ALGORITHMS: [&str; 1] = ["ppo"];
 

@@ -2,6 +2,8 @@
 //!
 //! Cloning it is a snapshot; equal states go on equally under equal actions.
 
+mod initial;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -9,7 +11,7 @@ use crate::{
     fault::FaultEvent,
     lanes::{NODE_LANES, f32x4, f32x8},
     level::Level,
-    topology::{DELAY_STAGES, STARTUP_STAGES, Topology},
+    topology::{DELAY_STAGES, STARTUP_STAGES},
 };
 
 /// Index of the healthy sub-population.
@@ -291,183 +293,5 @@ pub(crate) struct ClusterState {
 /// Ticks ago that count as never.
 pub(crate) const NEVER: u64 = u64::MAX;
 
-impl ClusterState {
-    /// A cluster that nothing has happened to.
-    pub(crate) fn new(topology: &Topology) -> Self {
-        let zero = f32x4::ZERO;
-        let population = Population {
-            in_system: zero,
-            ready: zero,
-            served_per_s: zero,
-            capacity_per_s: zero,
-            leaked: zero,
-            lost: zero,
-            check_runs: [f32x4::ONE, zero, zero, zero],
-            ejected: zero,
-            share: zero,
-            own_mean_s: zero,
-            own_sd_s: zero,
-            mean_s: zero,
-            sd_s: zero,
-        };
-        let call = |retries: u8, budgeted: bool, guarded: bool| CallState {
-            waiting: [zero; DELAY_STAGES],
-            retrying: false,
-            granted_per_s: zero,
-            due_per_s: zero,
-            tokens: zero,
-            allowed: f32x4::ONE,
-            attempts_per_s: zero,
-            first_per_s: zero,
-            failure: zero,
-            retries,
-            budgeted,
-            guarded,
-            failure_ewma: 0.0,
-            pass: 1.0,
-            breaker_wait_s: 0.0,
-        };
-        let services = topology
-            .services
-            .iter()
-            .map(|table| ServiceState {
-                populations: [population.clone(), population.clone()],
-                impairment: Impairment::NONE,
-                has_impaired: false,
-                placement: Placement {
-                    running: [table.placement, [0.0; NODE_LANES]],
-                    starting: [[0.0; NODE_LANES]; STARTUP_STAGES],
-                    crashed: [0.0; NODE_LANES],
-                    unplaced: 0.0,
-                },
-                moving: false,
-                restart_left: 0.0,
-                cold: zero,
-                crash_wait_s: 0.0,
-                crash_backoff_s: CRASH_BACKOFF_S.0,
-                speed: 1.0,
-                leak_per_s: 0.0,
-                local: table.present,
-                spill: table.present,
-                all_local: table.everywhere,
-                inflow: zero,
-                offered_per_s: zero,
-                own_success: f32x4::ONE,
-                failure: zero,
-                calls_mean_s: zero,
-                calls_variance: zero,
-                hit_ratio: table.hit_ratio,
-                depth: zero,
-                refused: zero,
-                consumed_per_s: zero,
-                requests: zero,
-                failures: zero,
-                telemetry: ServiceTelemetry {
-                    requests: 0.0,
-                    error_ratio: 0.0,
-                    p99_latency: 0.0,
-                    utilisation: 0.0,
-                    memory: table.memory,
-                    queue: 0.0,
-                    ready: 1.0,
-                    error_ratio_mean: 0.0,
-                    p99_latency_mean: 0.0,
-                    utilisation_mean: 0.0,
-                    memory_mean: table.memory,
-                    scraped_at: 0,
-                    acted_at: NEVER,
-                },
-            })
-            .collect();
-        let zones = topology.num_zones();
-        let weights = f32x4::from(std::array::from_fn(|zone| if zone < zones { 1.0 / zones as f32 } else { 0.0 }));
-        Self {
-            level: Level::draw(crate::level::Split::Train, 0, 0),
-            tick: 0,
-            decision: 0,
-            services,
-            calls: topology
-                .calls
-                .iter()
-                .map(|table| call(table.retries, table.budget.is_some(), table.breaker))
-                .collect(),
-            entry: call(topology.entry.retries, false, false),
-            nodes: topology
-                .nodes
-                .iter()
-                .map(|_| NodeState { up: true, drained: false, steal: 0.0, cpu_pressure: 0.0 })
-                .collect(),
-            zone_weight: weights,
-            zone_target: weights,
-            load_factor: 1.0,
-            load_multiplier: 1.0,
-            cycle_phase: 0.0,
-            arrivals_per_s: zero,
-            p99_s: 0.0,
-            faults: Vec::with_capacity(crate::fault::MAX_FAULTS),
-            scrape_phase: vec![0; topology.num_services()],
-            check_phase: vec![0; topology.num_services()],
-            pending: Vec::with_capacity(64),
-            acted_at: NEVER,
-            cores_used: [0.0; NODE_LANES],
-            accounts: Accounts::default(),
-            seen_error_ratio: 0.0,
-            seen_zone_error: [0.0; 4],
-            seen_p99: 0.0,
-            seen_load: 1.0,
-        }
-    }
-}
-
 /// First and longest delay of the supervisor before it starts a crashed replica again (Kubernetes' CrashLoopBackOff).
 pub(crate) const CRASH_BACKOFF_S: (f32, f32) = (10.0, 300.0);
-
-impl ClusterState {
-    /// Becomes a copy of another state of the same topology, in the memory it already has.
-    pub(crate) fn clone_from_state(&mut self, other: &Self) {
-        let kept = (
-            std::mem::take(&mut self.services),
-            std::mem::take(&mut self.calls),
-            std::mem::take(&mut self.nodes),
-            std::mem::take(&mut self.faults),
-            std::mem::take(&mut self.scrape_phase),
-            std::mem::take(&mut self.check_phase),
-            std::mem::take(&mut self.pending),
-        );
-        let (mut services, mut calls, mut nodes, mut faults, mut scrape_phase, mut check_phase, mut pending) = kept;
-        services.clone_from(&other.services);
-        calls.clone_from(&other.calls);
-        nodes.clone_from(&other.nodes);
-        faults.clone_from(&other.faults);
-        scrape_phase.clone_from(&other.scrape_phase);
-        check_phase.clone_from(&other.check_phase);
-        pending.clone_from(&other.pending);
-        *self = Self {
-            services,
-            calls,
-            nodes,
-            faults,
-            scrape_phase,
-            check_phase,
-            pending,
-            entry: other.entry.clone(),
-            accounts: other.accounts.clone(),
-            level: other.level,
-            tick: other.tick,
-            decision: other.decision,
-            zone_weight: other.zone_weight,
-            zone_target: other.zone_target,
-            load_factor: other.load_factor,
-            load_multiplier: other.load_multiplier,
-            cycle_phase: other.cycle_phase,
-            arrivals_per_s: other.arrivals_per_s,
-            p99_s: other.p99_s,
-            acted_at: other.acted_at,
-            cores_used: other.cores_used,
-            seen_error_ratio: other.seen_error_ratio,
-            seen_zone_error: other.seen_zone_error,
-            seen_p99: other.seen_p99,
-            seen_load: other.seen_load,
-        };
-    }
-}

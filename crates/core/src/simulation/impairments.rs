@@ -1,0 +1,144 @@
+//! Impaired replicas: how faults bring them about, and what becomes of them when the faults end.
+
+use crate::{
+    lanes::{NODE_LANES, add_lane, lane, set_lane},
+    simulation::replicas::{SPECK, Stop, fold, forget, stop},
+    state::{ClusterState, HEALTHY, IMPAIRED, Impairment, ServiceState},
+    topology::Topology,
+};
+
+/// What becomes of impaired replicas when their fault ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Release {
+    /// They are healthy again at once.
+    Recover,
+    /// They have to start.
+    Start,
+}
+
+/// Impairs a share of a service's healthy replicas, at least one, spread over its nodes.
+pub(crate) fn impair_some(
+    topology: &Topology,
+    state: &mut ClusterState,
+    service: usize,
+    share: f32,
+    how: Impairment,
+    slot: u8,
+) {
+    let healthy: f32 = state.services[service].placement.running[HEALTHY].iter().sum();
+    let count = (healthy * share).round().max(1.0).min(healthy);
+    add_source(&mut state.services[service], how, slot);
+    if healthy > 0.0 {
+        for node in 0..NODE_LANES {
+            let amount = state.services[service].placement.running[HEALTHY][node] * (count / healthy);
+            impair(topology, &mut state.services[service], node, amount);
+        }
+    }
+}
+
+/// Impairs every replica on a node.
+pub(crate) fn impair_node(topology: &Topology, state: &mut ClusterState, node: usize, how: Impairment, slot: u8) {
+    for service in 0..topology.services.len() {
+        if !topology.services[service].is_managed() {
+            continue;
+        }
+        let own = &mut state.services[service];
+        if own.placement.on_node(node) > 0.0 {
+            add_source(own, how, slot);
+            let amount = own.placement.running[HEALTHY][node];
+            impair(topology, own, node, amount);
+            own.moving = true;
+        }
+    }
+}
+
+/// Ends the impairment that the fault in a slot brought to every service it struck.
+pub(crate) fn release_all(topology: &Topology, state: &mut ClusterState, how: Release, slot: u8) {
+    for service in 0..topology.services.len() {
+        release(topology, state, service, how, slot);
+    }
+}
+
+/// Ends one fault's impairment of a service.
+pub(crate) fn release(topology: &Topology, state: &mut ClusterState, service: usize, how: Release, slot: u8) {
+    let own = &mut state.services[service];
+    if own.impairment.sources & 1 << slot == 0 {
+        return;
+    }
+    own.impairment.sources &= !(1 << slot);
+    if own.impairment.sources > 0 {
+        // Which replica had which fault is not kept apart: the rest recovers with the last fault.
+        return;
+    }
+    for node in 0..topology.nodes.len() {
+        let amount = own.placement.running[IMPAIRED][node];
+        if amount <= 0.0 {
+            continue;
+        }
+        let zone = topology.nodes[node].zone;
+        match how {
+            Release::Recover => {
+                let share = amount / lane(own.populations[IMPAIRED].ready, zone).max(amount);
+                let moved = lane(own.populations[IMPAIRED].in_system, zone) * share;
+                add_lane(&mut own.populations[IMPAIRED].in_system, zone, -moved);
+                add_lane(&mut own.populations[HEALTHY].in_system, zone, moved);
+                mix_leak(own, zone, amount);
+                own.placement.running[IMPAIRED][node] = 0.0;
+                own.placement.running[HEALTHY][node] += amount;
+            }
+            Release::Start => {
+                stop(topology, own, service, node, IMPAIRED, amount, Stop::Crash);
+                own.placement.starting[0][node] += amount;
+            }
+        }
+        fold(topology, own);
+    }
+    own.impairment = Impairment::NONE;
+    own.moving = true;
+}
+
+fn add_source(own: &mut ServiceState, how: Impairment, slot: u8) {
+    let sources = own.impairment.sources | 1 << slot;
+    own.impairment = Impairment { sources, ..own.impairment.and(how) };
+}
+
+/// Moves replicas of one node from the healthy to the impaired population, with their share of its requests.
+fn impair(topology: &Topology, own: &mut ServiceState, node: usize, amount: f32) {
+    if amount <= 0.0 {
+        return;
+    }
+    let zone = topology.nodes[node].zone;
+    let ready = lane(own.populations[HEALTHY].ready, zone).max(amount);
+    let moved = lane(own.populations[HEALTHY].in_system, zone) * (amount / ready);
+    let leaked = lane(own.populations[HEALTHY].leaked, zone);
+    let before = lane(own.populations[IMPAIRED].ready, zone);
+    let impaired = &mut own.populations[IMPAIRED];
+    let mixed = (lane(impaired.leaked, zone) * before + leaked * amount) / (before + amount);
+    set_lane(&mut impaired.leaked, zone, mixed);
+    add_lane(&mut impaired.in_system, zone, moved);
+    add_lane(&mut own.populations[HEALTHY].in_system, zone, -moved);
+    if own.impairment.refuse > 0.0 {
+        let total: f32 = own.placement.running().reduce_add();
+        forget(own, amount / total.max(amount));
+    }
+    own.placement.running[HEALTHY][node] -= amount;
+    own.placement.running[IMPAIRED][node] += amount;
+    fold(topology, own);
+}
+
+/// Turns every healthy replica into an impaired one without an impairment: the old generation of a rolling restart.
+pub(super) fn retire_generation(topology: &Topology, own: &mut ServiceState) {
+    for node in 0..topology.nodes.len() {
+        let amount = own.placement.running[HEALTHY][node];
+        impair(topology, own, node, amount);
+    }
+}
+
+/// Joins leaked memory of replicas that become healthy into the healthy mean.
+fn mix_leak(own: &mut ServiceState, zone: usize, joining: f32) {
+    let ready = lane(own.populations[HEALTHY].ready, zone);
+    let mixed = (lane(own.populations[HEALTHY].leaked, zone) * ready
+        + lane(own.populations[IMPAIRED].leaked, zone) * joining)
+        / (ready + joining).max(SPECK);
+    set_lane(&mut own.populations[HEALTHY].leaked, zone, mixed);
+}

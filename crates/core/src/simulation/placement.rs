@@ -1,0 +1,147 @@
+//! Where replicas go: scaling, placing on nodes, draining nodes.
+
+use crate::{
+    lanes::NODE_LANES,
+    simulation::replicas::{SPECK, Stop, stop},
+    state::{ClusterState, HEALTHY, IMPAIRED},
+    topology::{STARTUP_STAGES, ServiceTable, Topology},
+};
+
+/// Changes the number of replicas wanted: new ones start where there is most room, surplus ones stop.
+pub(crate) fn scale(topology: &Topology, state: &mut ClusterState, service: usize, change: f32) {
+    let own = &mut state.services[service];
+    own.moving = true;
+    if change > 0.0 {
+        own.placement.unplaced += change;
+        place(topology, state, service);
+        return;
+    }
+    let mut left = -change;
+    let from_unplaced = left.min(own.placement.unplaced);
+    own.placement.unplaced -= from_unplaced;
+    left -= from_unplaced;
+    while left > SPECK {
+        let own = &mut state.services[service];
+        // The fullest node gives first: those not ready yet, then impaired ones, then healthy ones.
+        let Some(node) = (0..topology.nodes.len())
+            .filter(|&node| own.placement.on_node(node) > SPECK)
+            .max_by(|&a, &b| own.placement.on_node(a).total_cmp(&own.placement.on_node(b)).then(b.cmp(&a)))
+        else {
+            break;
+        };
+        let mut unit = left.min(1.0);
+        left -= unit;
+        for stage in 0..STARTUP_STAGES {
+            unit -= take(&mut own.placement.starting[stage][node], unit);
+        }
+        unit -= take(&mut own.placement.crashed[node], unit);
+        for kind in [IMPAIRED, HEALTHY] {
+            let amount = unit.min(own.placement.running[kind][node]);
+            stop(topology, own, service, node, kind, amount, Stop::Graceful);
+            unit -= amount;
+        }
+        left += unit.max(0.0);
+    }
+    count_cores(topology, state);
+}
+
+fn take(from: &mut f32, most: f32) -> f32 {
+    let taken = from.min(most).max(0.0);
+    *from -= taken;
+    taken
+}
+
+/// Starts replicas that are wanted and not placed, one by one, on the node where there is most room for them.
+pub(crate) fn place(topology: &Topology, state: &mut ClusterState, service: usize) {
+    let table = &topology.services[service];
+    count_cores(topology, state);
+    while state.services[service].placement.unplaced > SPECK {
+        let unit = state.services[service].placement.unplaced.min(1.0);
+        let Some(node) = roomiest(topology, state, service) else { break };
+        let own = &mut state.services[service];
+        own.placement.unplaced -= unit;
+        if own.placement.unplaced < SPECK {
+            own.placement.unplaced = 0.0;
+        }
+        own.placement.starting[0][node] += unit;
+        own.moving = true;
+        state.cores_used[node] += unit * table.cores;
+    }
+}
+
+/// The node that can take one more replica: the service's thinnest zone, then the least requested node.
+fn roomiest(topology: &Topology, state: &ClusterState, service: usize) -> Option<usize> {
+    let table = &topology.services[service];
+    let own = &state.services[service].placement;
+    let in_zone = |zone: usize| -> f32 {
+        (0..topology.nodes.len()).filter(|&n| topology.nodes[n].zone == zone).map(|n| own.on_node(n)).sum()
+    };
+    let load = |node: usize| state.cores_used[node] / topology.nodes[node].cores;
+    (0..topology.nodes.len()).filter(|&node| takes(topology, state, table, node)).min_by(|&a, &b| {
+        let (zone_a, zone_b) = (topology.nodes[a].zone, topology.nodes[b].zone);
+        in_zone(zone_a).total_cmp(&in_zone(zone_b)).then(load(a).total_cmp(&load(b))).then(a.cmp(&b))
+    })
+}
+
+/// Whether some node has room for one more replica of a service.
+pub(crate) fn has_room(topology: &Topology, state: &ClusterState, service: usize) -> bool {
+    (0..topology.nodes.len()).any(|node| takes(topology, state, &topology.services[service], node))
+}
+
+/// Whether a node can take one more replica of a service.
+fn takes(topology: &Topology, state: &ClusterState, table: &ServiceTable, node: usize) -> bool {
+    let (host, own) = (&topology.nodes[node], &state.nodes[node]);
+    table.zones.contains(&host.zone)
+        && own.up
+        && !own.drained
+        && state.cores_used[node] + table.cores <= host.cores + 1e-3
+}
+
+/// Recounts the cores that replicas request of each node.
+pub(crate) fn count_cores(topology: &Topology, state: &mut ClusterState) {
+    state.cores_used = [0.0; NODE_LANES];
+    for (table, own) in topology.services.iter().zip(&state.services) {
+        if table.is_managed() {
+            for node in 0..topology.nodes.len() {
+                state.cores_used[node] += own.placement.on_node(node) * table.cores;
+            }
+        }
+    }
+}
+
+/// Moves every replica off a node: what runs stops gracefully, and as many start elsewhere.
+pub(crate) fn drain(topology: &Topology, state: &mut ClusterState, node: usize) {
+    state.nodes[node].drained = true;
+    for service in 0..topology.services.len() {
+        if !topology.services[service].is_managed() {
+            continue;
+        }
+        let own = &mut state.services[service];
+        let amount = own.placement.on_node(node);
+        if amount <= 0.0 {
+            continue;
+        }
+        for kind in [IMPAIRED, HEALTHY] {
+            let running = own.placement.running[kind][node];
+            stop(topology, own, service, node, kind, running, Stop::Graceful);
+        }
+        for stage in &mut own.placement.starting {
+            stage[node] = 0.0;
+        }
+        own.placement.crashed[node] = 0.0;
+        own.placement.unplaced += amount;
+        own.moving = true;
+        place(topology, state, service);
+    }
+    count_cores(topology, state);
+}
+
+/// Lets a drained node take replicas again, those that found no room first.
+pub(crate) fn undrain(topology: &Topology, state: &mut ClusterState, node: usize) {
+    state.nodes[node].drained = false;
+    for service in 0..topology.services.len() {
+        if state.services[service].placement.unplaced > 0.0 {
+            place(topology, state, service);
+        }
+    }
+}
