@@ -92,21 +92,20 @@ impl Environment {
 
     /// Plays one decision. An index that is masked or out of range does nothing and costs what an action costs.
     pub fn step(&mut self, action: usize) -> Transition {
-        let topology = self.simulation.topology.clone();
+        let Simulation { topology, state } = &mut self.simulation;
+        let topology: &Topology = topology;
         let scenario = topology.scenario();
         let acted = action != 0;
-        let state = &mut self.simulation.state;
         if acted
             && let Some(choice) = topology.action(action)
-            && simulation::is_legal(&topology, state, choice)
+            && simulation::is_legal(topology, state, choice)
         {
-            simulation::accept(&topology, state, choice);
+            simulation::accept(topology, state, choice);
         }
         state.accounts = Accounts { lost_decisions: state.accounts.lost_decisions, ..Accounts::default() };
         for _ in 0..scenario.decision_ticks {
-            self.simulation.advance();
+            simulation::advance(topology, state);
         }
-        let state = &mut self.simulation.state;
         state.decision += 1;
         let accounts = &mut state.accounts;
         let ticks = f64::from(accounts.ticks.max(1));
@@ -126,10 +125,10 @@ impl Environment {
             bad: accounts.bad,
             p99_ms: accounts.p99_s / ticks * 1000.0,
             cost_ratio,
-            replicas: state.services.iter().map(|own| f64::from(own.placement.desired())).sum(),
+            replicas: state.services.iter().map(|own| f64::from(own.wanted)).sum(),
             actions: u32::from(acted),
         };
-        simulation::see_edge(&topology, state);
+        simulation::see_edge(topology, state);
         Transition { reward: terms.sum(), terms, terminated, truncated: !terminated && left == 0 }
     }
 

@@ -26,12 +26,12 @@ pub(crate) fn is_legal(topology: &Topology, state: &ClusterState, action: Action
         Action::NoOp | Action::RebalanceAll => true,
         Action::Restart(service) => state.services[service.index()].restart_left <= 0.0,
         Action::ScaleUp(service) => {
-            let desired = state.services[service.index()].placement.desired();
+            let desired = state.services[service.index()].wanted;
             desired + 0.5 < topology.services[service.index()].max_replicas
                 && placement::has_room(topology, state, service.index())
         }
         Action::ScaleDown(service) => {
-            let desired = state.services[service.index()].placement.desired();
+            let desired = state.services[service.index()].wanted;
             desired - 0.5 > topology.services[service.index()].min_replicas
         }
         Action::Drain(node) => !state.nodes[node.index()].drained,
@@ -83,7 +83,7 @@ fn apply(topology: &Topology, state: &mut ClusterState, action: Action) {
         }
         Action::ScaleUp(service) => {
             let (table, own) = (&topology.services[service.index()], &state.services[service.index()]);
-            let desired = own.placement.desired();
+            let desired = own.wanted;
             let change = replicas::step_size(desired).min(table.max_replicas - desired);
             if change > 0.0 {
                 placement::scale(topology, state, service.index(), change);
@@ -91,7 +91,7 @@ fn apply(topology: &Topology, state: &mut ClusterState, action: Action) {
         }
         Action::ScaleDown(service) => {
             let (table, own) = (&topology.services[service.index()], &state.services[service.index()]);
-            let desired = own.placement.desired();
+            let desired = own.wanted;
             let change = replicas::step_size(desired).min(desired - table.min_replicas);
             if change > 0.0 {
                 placement::scale(topology, state, service.index(), -change);

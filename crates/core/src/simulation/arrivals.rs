@@ -21,8 +21,8 @@ pub(super) fn begin(topology: &Topology, state: &mut ClusterState, level: Level)
     for phase in &mut state.scrape_phase {
         *phase = (rng.uniform() * scrape_ticks as f32) as u32;
     }
-    for (phase, table) in state.check_phase.iter_mut().zip(&topology.services) {
-        *phase = (f64::from(rng.uniform()) * table.check_us as f64) as u64;
+    for (next, table) in state.next_check_us.iter_mut().zip(&topology.services) {
+        *next = 1 + (f64::from(rng.uniform()) * table.check_us as f64) as u64;
     }
 }
 

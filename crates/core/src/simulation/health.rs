@@ -9,11 +9,15 @@ use crate::{
 
 pub(super) fn advance(topology: &Topology, state: &mut ClusterState) {
     let tick_us = u64::from(topology.scenario().tick_ms) * 1000;
-    let now = state.tick * tick_us;
+    let end_us = (state.tick + 1) * tick_us;
     for (service, table) in topology.services.iter().enumerate() {
-        // Checks that fall into this tick, counted in whole microseconds so that no rounding accumulates.
-        let phase = state.check_phase[service];
-        let checks = (now + tick_us + phase) / table.check_us - (now + phase) / table.check_us;
+        // Checks that fall into this tick, in whole microseconds so that no rounding accumulates.
+        let next = &mut state.next_check_us[service];
+        let mut checks = 0;
+        while *next <= end_us {
+            *next += table.check_us;
+            checks += 1;
+        }
         if checks == 0 {
             continue;
         }

@@ -38,20 +38,6 @@ impl Simulation {
         arrivals::begin(&self.topology, &mut self.state, level);
     }
 
-    /// One tick.
-    pub(crate) fn advance(&mut self) {
-        let Self { topology, state } = self;
-        apply_due(topology, state);
-        faults(topology, state);
-        replicas::advance(topology, state);
-        arrivals::advance(topology, state);
-        requests::forward(topology, state);
-        responses::backward(topology, state);
-        health::advance(topology, state);
-        telemetry::advance(topology, state);
-        state.tick += 1;
-    }
-
     /// A state that has run without faults or actions until nothing changes any more, to begin levels from.
     pub(crate) fn settled(topology: Arc<Topology>) -> ClusterState {
         let mut simulation = Self::new(topology);
@@ -63,11 +49,7 @@ impl Simulation {
         let ticks = (SETTLING_S / topology.tick_s) as u64;
         for _ in 0..ticks {
             arrivals::steady(topology, state);
-            requests::forward(topology, state);
-            responses::backward(topology, state);
-            health::advance(topology, state);
-            telemetry::advance(topology, state);
-            state.tick += 1;
+            serve(topology, state);
         }
         state.tick = 0;
         for service in &mut state.services {
@@ -76,6 +58,24 @@ impl Simulation {
         state.accounts = crate::state::Accounts::default();
         simulation.state
     }
+}
+
+/// One tick.
+pub(crate) fn advance(topology: &Topology, state: &mut ClusterState) {
+    apply_due(topology, state);
+    faults(topology, state);
+    replicas::advance(topology, state);
+    arrivals::advance(topology, state);
+    serve(topology, state);
+}
+
+/// The part of a tick that follows from the arrivals.
+fn serve(topology: &Topology, state: &mut ClusterState) {
+    requests::forward(topology, state);
+    responses::backward(topology, state);
+    health::advance(topology, state);
+    telemetry::advance(topology, state);
+    state.tick += 1;
 }
 
 /// Seconds that a cluster runs before it is taken as settled.

@@ -11,6 +11,7 @@ use crate::{
 pub(crate) fn scale(topology: &Topology, state: &mut ClusterState, service: usize, change: f32) {
     let own = &mut state.services[service];
     own.moving = true;
+    own.wanted += change;
     if change > 0.0 {
         own.placement.unplaced += change;
         place(topology, state, service);

@@ -205,7 +205,7 @@ fn roll_restart(topology: &Topology, own: &mut ServiceState, service: usize) {
         return;
     }
     let under_way = own.placement.not_running() - own.placement.unplaced;
-    let at_once = (own.placement.desired() * STEP_RATIO).max(1.0);
+    let at_once = (own.wanted * STEP_RATIO).max(1.0);
     let mut left = own.restart_left.min((at_once - under_way).max(0.0));
     for kind in [IMPAIRED, HEALTHY] {
         let running: f32 = own.placement.running[kind].iter().sum();

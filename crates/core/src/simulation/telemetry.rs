@@ -5,7 +5,7 @@ use crate::{
     observation::{BOUND, SERVICE_FEATURES, latency_feature},
     rng::{CounterRng, Stream},
     simulation::{arrivals::scrape_ticks, requests::memory, responses::quantile},
-    state::{ClusterState, NEVER, ServiceState, ServiceTelemetry},
+    state::{ClusterState, HEALTHY, IMPAIRED, NEVER, ServiceState, ServiceTelemetry},
     topology::{ServiceTable, Topology},
 };
 
@@ -28,8 +28,9 @@ pub(super) fn advance(topology: &Topology, state: &mut ClusterState) {
         let failed = if offered > 0.0 { (own.offered_per_s * own.failure).reduce_add() / offered } else { 0.0 };
         if ready > 0.0 { 1.0 - failed } else { 0.0 }
     });
+    let phase = (state.tick % period) as u32;
     for (service, table) in topology.services.iter().enumerate() {
-        if !(state.tick + u64::from(state.scrape_phase[service])).is_multiple_of(period) {
+        if state.scrape_phase[service] != phase {
             continue;
         }
         let coordinate = state.tick * topology.services.len() as u64 + service as u64;
@@ -40,7 +41,7 @@ pub(super) fn advance(topology: &Topology, state: &mut ClusterState) {
         let nominal = topology.nominal_per_s[service].max(1e-6);
         scrape(topology, table, &mut state.services[service], nominal, spec.noise, state.tick, &mut rng);
     }
-    if state.tick.is_multiple_of(period) {
+    if phase == 0 {
         scrape_nodes(topology, state, spec.noise);
     }
 }
@@ -135,8 +136,12 @@ pub(crate) fn write_observation(topology: &Topology, state: &ClusterState, out: 
         blocks.chunks_exact_mut(SERVICE_FEATURES.len()).zip(&state.services).zip(&topology.services)
     {
         let seen = &own.telemetry;
-        let starting = if own.moving { own.placement.not_running() } else { 0.0 };
-        let running: f32 = own.placement.running().reduce_add();
+        let mut ready = own.populations[HEALTHY].ready;
+        if own.has_impaired {
+            ready += own.populations[IMPAIRED].ready;
+        }
+        let running = ready.reduce_add();
+        let starting = if own.moving { (own.wanted - running).max(0.0) } else { 0.0 };
         starting_all += starting;
         replicas_all += table.replicas;
         block.copy_from_slice(&[

@@ -59,6 +59,7 @@ impl ClusterState {
                     crashed: [0.0; NODE_LANES],
                     unplaced: 0.0,
                 },
+                wanted: table.replicas,
                 moving: false,
                 restart_left: 0.0,
                 cold: zero,
@@ -125,7 +126,7 @@ impl ClusterState {
             p99_s: 0.0,
             faults: Vec::with_capacity(crate::fault::MAX_FAULTS),
             scrape_phase: vec![0; topology.num_services()],
-            check_phase: vec![0; topology.num_services()],
+            next_check_us: vec![1; topology.num_services()],
             pending: Vec::with_capacity(64),
             acted_at: NEVER,
             cores_used: [0.0; NODE_LANES],
@@ -147,16 +148,16 @@ impl ClusterState {
             std::mem::take(&mut self.nodes),
             std::mem::take(&mut self.faults),
             std::mem::take(&mut self.scrape_phase),
-            std::mem::take(&mut self.check_phase),
+            std::mem::take(&mut self.next_check_us),
             std::mem::take(&mut self.pending),
         );
-        let (mut services, mut calls, mut nodes, mut faults, mut scrape_phase, mut check_phase, mut pending) = kept;
+        let (mut services, mut calls, mut nodes, mut faults, mut scrape_phase, mut next_check_us, mut pending) = kept;
         services.clone_from(&other.services);
         calls.clone_from(&other.calls);
         nodes.clone_from(&other.nodes);
         faults.clone_from(&other.faults);
         scrape_phase.clone_from(&other.scrape_phase);
-        check_phase.clone_from(&other.check_phase);
+        next_check_us.clone_from(&other.next_check_us);
         pending.clone_from(&other.pending);
         *self = Self {
             services,
@@ -164,7 +165,7 @@ impl ClusterState {
             nodes,
             faults,
             scrape_phase,
-            check_phase,
+            next_check_us,
             pending,
             entry: other.entry.clone(),
             accounts: other.accounts.clone(),

@@ -116,11 +116,6 @@ impl Placement {
         f32x8::from(self.running[HEALTHY]) + f32x8::from(self.running[IMPAIRED])
     }
 
-    /// Replicas wanted.
-    pub(crate) fn desired(&self) -> f32 {
-        self.running().reduce_add() + self.not_running()
-    }
-
     /// Replicas starting, crashed or not yet placed.
     pub(crate) fn not_running(&self) -> f32 {
         let lanes = self.starting.iter().fold(f32x8::from(self.crashed), |sum, &stage| sum + f32x8::from(stage));
@@ -136,6 +131,8 @@ pub(crate) struct ServiceState {
     /// Whether the impaired population has replicas or requests.
     pub has_impaired: bool,
     pub placement: Placement,
+    /// Replicas wanted, in whatever condition.
+    pub wanted: f32,
     /// Whether anything in the placement is under way.
     pub moving: bool,
     /// Replicas that a rolling restart has still to stop.
@@ -274,9 +271,9 @@ pub(crate) struct ClusterState {
     /// Their 99th percentile of response time in seconds.
     pub p99_s: f32,
     pub faults: Vec<FaultEvent>,
-    /// Phase of the scrapes, in ticks, and of the health checks, in microseconds, per service.
+    /// Tick within the scrape period at which each service is scraped, and the time of its next health check.
     pub scrape_phase: Vec<u32>,
-    pub check_phase: Vec<u64>,
+    pub next_check_us: Vec<u64>,
     /// Accepted actions and the ticks at which they take effect.
     pub pending: Vec<(u64, Action)>,
     pub acted_at: u64,
