@@ -41,7 +41,8 @@ impl FaultModel for RetryStorm {
 
     fn end(&self, _topology: &Topology, state: &mut ClusterState, event: &FaultEvent) {
         if let Some(service) = event.service() {
-            state.services[service].speed /= event.magnitude;
+            let speed = &mut state.services[service].speed;
+            *speed = (*speed / event.magnitude).min(1.0);
         }
     }
 }

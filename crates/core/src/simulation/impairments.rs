@@ -36,19 +36,17 @@ pub(crate) fn impair_some(
     }
 }
 
-/// Impairs every replica on a node.
+/// Impairs every replica on a node, and those that will start there while the fault lasts.
 pub(crate) fn impair_node(topology: &Topology, state: &mut ClusterState, node: usize, how: Impairment, slot: u8) {
     for service in 0..topology.services.len() {
-        if !topology.services[service].is_managed() {
+        let table = &topology.services[service];
+        if !table.is_managed() || !table.zones.contains(&topology.nodes[node].zone) {
             continue;
         }
         let own = &mut state.services[service];
-        if own.placement.on_node(node) > 0.0 {
-            add_source(own, how, slot);
-            let amount = own.placement.running[HEALTHY][node];
-            impair(topology, own, node, amount);
-            own.moving = true;
-        }
+        add_source(own, how, slot);
+        let amount = own.placement.running[HEALTHY][node];
+        impair(topology, own, node, amount);
     }
 }
 
@@ -98,8 +96,10 @@ pub(crate) fn release(topology: &Topology, state: &mut ClusterState, service: us
 }
 
 fn add_source(own: &mut ServiceState, how: Impairment, slot: u8) {
-    let sources = own.impairment.sources | 1 << slot;
-    own.impairment = Impairment { sources, ..own.impairment.and(how) };
+    let before = own.impairment.sources;
+    if before & 1 << slot == 0 {
+        own.impairment = Impairment { sources: before | 1 << slot, ..own.impairment.and(how) };
+    }
 }
 
 /// Moves replicas of one node from the healthy to the impaired population, with their share of its requests.

@@ -1,6 +1,7 @@
 //! Properties that every scenario keeps, one file per subject.
 
 mod determinism;
+mod documents;
 mod levels;
 mod play;
 mod scenarios;
