@@ -43,7 +43,7 @@ pub struct StepMetrics {
     pub offered: f64,
     /// Those refused, shed, dropped, or answered late or wrongly.
     pub bad: f64,
-    /// 99th percentile of response time at the edge in milliseconds, mean over the decision.
+    /// 99th percentile of response time at the edge in milliseconds, mean over the decision; NaN without requests.
     pub p99_ms: f64,
     /// Cores requested over those requested at the start.
     pub cost_ratio: f64,
@@ -123,7 +123,7 @@ impl Environment {
         self.metrics = StepMetrics {
             offered: accounts.offered,
             bad: accounts.bad,
-            p99_ms: accounts.p99_s / ticks * 1000.0,
+            p99_ms: accounts.p99_s / f64::from(accounts.offered_ticks) * 1000.0,
             cost_ratio,
             replicas: state.services.iter().map(|own| f64::from(own.wanted)).sum(),
             actions: u32::from(acted),

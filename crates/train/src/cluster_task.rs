@@ -96,7 +96,7 @@ impl VectorTask for ClusterTask {
                 let metrics = cluster.metrics();
                 self.sums.offered += metrics.offered;
                 self.sums.bad += metrics.bad;
-                self.sums.p99_ms += metrics.p99_ms;
+                self.sums.p99_ms += if metrics.p99_ms.is_nan() { 0.0 } else { metrics.p99_ms };
                 self.sums.replicas += metrics.replicas;
                 self.sums.actions += f64::from(metrics.actions);
                 self.sums.decisions += 1.0;

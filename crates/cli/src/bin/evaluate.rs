@@ -64,6 +64,8 @@ fn run() -> Result<(), Failure> {
     let topologies = load_scenarios(&arguments.scenario)?;
     let contenders =
         arguments.policies.iter().map(|policy| contender(policy)).collect::<Result<Vec<Contender>, _>>()?;
+    once("policy", contenders.iter().map(Contender::name))?;
+    once("scenario", topologies.iter().map(|topology| topology.scenario().name.as_str()))?;
     if let Some(json) = &json {
         json.check()?;
     }
@@ -83,4 +85,15 @@ fn run() -> Result<(), Failure> {
         json.write(&report.to_json())?;
     }
     if json == Some(Destination::Stdout) { Ok(()) } else { print(&report.to_string()) }
+}
+
+/// Refuses a name given twice: rows and episode files are told apart by names.
+fn once<'a>(kind: &str, names: impl Iterator<Item = &'a str>) -> Result<(), Failure> {
+    let mut seen = std::collections::BTreeSet::new();
+    for name in names {
+        if !seen.insert(name) {
+            return Err(Failure::usage(format!("{kind} `{name}` is given twice; allowed: once")));
+        }
+    }
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! Which faults strike a level: drawn once per level from the scenario's catalogue.
 
 use crate::{
-    fault::{FaultEvent, FaultId, FaultTarget, MAX_FAULTS, TargetKind},
+    fault::{FaultEvent, FaultId, FaultTarget, TargetKind},
     ids::{NodeId, ServiceId, ZoneId},
     level::{Level, Split},
     rng::{CounterRng, Stream},
@@ -13,7 +13,6 @@ use crate::{
 pub(crate) struct Catalogue {
     entries: Vec<Entry>,
     control_ratio: f32,
-    second_ratio: f32,
     heldout_load: [f32; 2],
     tick_s: f32,
 }
@@ -45,41 +44,35 @@ impl Catalogue {
         Self {
             entries: entries.filter(|entry| entry.weight > 0.0 && !entry.targets.is_empty()).collect(),
             control_ratio: scenario.faults.control_ratio,
-            second_ratio: scenario.faults.second_ratio,
             heldout_load: scenario.faults.heldout_load,
             tick_s: scenario.tick_s(),
         }
     }
 
-    /// Whether a level has no fault: its first draw decides.
+    /// Whether a level has no fault: its first draw decides, and so does a split without any.
     pub(crate) fn is_control(&self, level: Level) -> bool {
         let mut rng = CounterRng::new(level.number(), Stream::Faults, 0);
-        self.entries.is_empty() || rng.uniform() < self.control_ratio
+        rng.uniform() < self.control_ratio || !self.has(false) && !(level.split() == Split::Heldout && self.has(true))
     }
 
-    /// Draws a level's faults into `events`, sorted by onset, and returns the level's factor on the load.
-    pub(crate) fn draw(&self, level: Level, events: &mut Vec<FaultEvent>) -> f32 {
+    /// Whether there are faults that only held-out levels have, or others.
+    fn has(&self, heldout: bool) -> bool {
+        self.entries.iter().any(|entry| entry.id.is_heldout() == heldout)
+    }
+
+    /// Draws a level's fault into `events`, and returns whether its load is beyond what training shows, by which factor.
+    pub(crate) fn draw(&self, level: Level, events: &mut Vec<FaultEvent>) -> Option<f32> {
         events.clear();
         if self.is_control(level) {
-            return 1.0;
+            return None;
         }
         let mut rng = CounterRng::new(level.number(), Stream::Faults, 0);
         rng.uniform();
-        let heldout = level.split() == Split::Heldout;
-        let mut load = 1.0;
         // Held-out levels have a held-out fault, or an ordinary one under a load that training never shows.
-        let has_heldout = self.entries.iter().any(|entry| entry.id.is_heldout());
-        let from_heldout = heldout && has_heldout && rng.uniform() < 0.5;
-        if heldout && !from_heldout {
-            load = rng.between(self.heldout_load[0], self.heldout_load[1]);
-        }
-        let count = if rng.uniform() < self.second_ratio { 2 } else { 1 };
-        for _ in 0..count.min(MAX_FAULTS) {
-            if let Some(event) = self.draw_one(&mut rng, from_heldout) {
-                events.push(event);
-            }
-        }
-        events.sort_by_key(|event| event.onset_tick);
+        let heldout = level.split() == Split::Heldout;
+        let rare = heldout && self.has(true) && (!self.has(false) || rng.uniform() < 0.5);
+        let load = (heldout && !rare).then(|| rng.between(self.heldout_load[0], self.heldout_load[1]));
+        events.extend(self.draw_one(&mut rng, rare));
         for (slot, event) in events.iter_mut().enumerate() {
             event.slot = slot as u8;
         }

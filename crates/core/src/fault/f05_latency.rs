@@ -1,4 +1,4 @@
-//! F05, latency: some replicas of a service take longer for every request, while their health checks stay green.
+//! F05, latency: some replicas of a service take longer for every request, health checks included.
 
 use super::{FaultEvent, FaultModel, TargetKind};
 use crate::{
@@ -8,7 +8,8 @@ use crate::{
 };
 
 /// Magnitude: milliseconds added to each request, with a standard deviation of a quarter of it. Blast radius: share of
-/// the replicas, at least one. The delay holds the replica's workers, so that its queue and its callers' pools fill.
+/// the replicas, at least one. The delay holds the replica's workers, so that its queue and its
+/// callers' pools fill; checks stay green as long as it is shorter than their timeout.
 pub(super) struct Latency;
 
 impl FaultModel for Latency {

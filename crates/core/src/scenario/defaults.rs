@@ -52,6 +52,6 @@ impl Default for Health {
 
 impl Default for Faults {
     fn default() -> Self {
-        Self { control_ratio: 0.15, second_ratio: 0.0, heldout_load: [1.3, 1.6], catalogue: Vec::new() }
+        Self { control_ratio: 0.15, heldout_load: [1.3, 1.6], catalogue: Vec::new() }
     }
 }

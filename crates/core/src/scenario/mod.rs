@@ -316,8 +316,6 @@ pub struct Call {
 pub struct Faults {
     /// Ratio of levels without a fault.
     pub control_ratio: f32,
-    /// Ratio of fault levels with a second, independent fault.
-    pub second_ratio: f32,
     /// Each held-out level without a held-out fault multiplies the load by a factor from this range.
     pub heldout_load: [f32; 2],
     /// The faults that may strike.

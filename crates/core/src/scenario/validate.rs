@@ -73,8 +73,7 @@ fn shares(scenario: &Scenario) -> Check {
     }
     let faults = &scenario.faults;
     range("faults.control_ratio", faults.control_ratio, 0.0, 1.0)?;
-    range("faults.second_ratio", faults.second_ratio, 0.0, 1.0)?;
-    interval("faults.heldout_load", faults.heldout_load, 0.01, 100.0)
+    interval("faults.heldout_load", faults.heldout_load, 1.0, 100.0)
 }
 
 fn hosts(scenario: &Scenario) -> Check {
@@ -137,7 +136,7 @@ fn check_service(scenario: &Scenario, service: &Service) -> Check {
     range(&key("queue_limit"), service.queue_limit, 1.0, 1e7)?;
     range(&key("error_ratio"), service.error_ratio, 0.0, 1.0)?;
     range(&key("memory"), service.memory, 0.0, 0.95)?;
-    range(&key("queue_memory"), service.queue_memory, 0.0, 1.0)?;
+    range(&key("queue_memory"), service.queue_memory, 0.0, 0.999 - service.memory)?;
     range(&key("startup_s"), service.startup_s, 0.0, 3600.0)?;
     range(&key("grace_s"), service.grace_s, 0.0, 3600.0)?;
     range(&key("health.interval_s"), service.health.interval_s, 0.001, 600.0)?;
@@ -183,6 +182,9 @@ fn check_call(scenario: &Scenario, call: &Call) -> Check {
     let class = |name: &str| scenario.services.iter().find(|s| s.name == name).map(|s| s.class);
     if call.mode == CallMode::Consume && class(&call.from) != Some(ServiceClass::Broker) {
         return Err(format!("{} = \"consume\"; allowed: only from a service of class broker", key("mode")));
+    }
+    if call.mode == CallMode::Consume && call.breaker {
+        return Err(format!("{} = true; allowed: not with mode = \"consume\"", key("breaker")));
     }
     if call.mode == CallMode::Miss && class(&call.from) != Some(ServiceClass::Cache) {
         return Err(format!("{} = \"miss\"; allowed: only from a service of class cache", key("mode")));

@@ -24,7 +24,7 @@ pub(crate) fn is_legal(topology: &Topology, state: &ClusterState, action: Action
     }
     match action {
         Action::NoOp | Action::RebalanceAll => true,
-        Action::Restart(service) => state.services[service.index()].restart_left <= 0.0,
+        Action::Restart(service) => state.services[service.index()].restart_left == [0.0; 2],
         Action::ScaleUp(service) => {
             let desired = state.services[service.index()].wanted;
             desired + 0.5 < topology.services[service.index()].max_replicas

@@ -15,7 +15,8 @@ pub(super) fn begin(topology: &Topology, state: &mut ClusterState, level: Level)
     state.level = level;
     let factor = topology.faults.draw(level, &mut state.faults);
     let [low, high] = scenario.workload.level_range;
-    state.load_factor = factor * rng.between(low, high);
+    let usual = rng.between(low, high);
+    state.load_factor = factor.map_or(usual, |factor| factor * high);
     state.cycle_phase = rng.uniform();
     let scrape_ticks = scrape_ticks(topology);
     for phase in &mut state.scrape_phase {

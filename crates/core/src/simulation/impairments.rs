@@ -1,7 +1,7 @@
 //! Impaired replicas: how faults bring them about, and what becomes of them when the faults end.
 
 use crate::{
-    lanes::{NODE_LANES, add_lane, lane, set_lane},
+    lanes::{NODE_LANES, add_lane, f32x4, lane, set_lane},
     simulation::replicas::{SPECK, Stop, fold, forget, stop},
     state::{ClusterState, HEALTHY, IMPAIRED, Impairment, ServiceState},
     topology::Topology,
@@ -80,7 +80,7 @@ pub(crate) fn release(topology: &Topology, state: &mut ClusterState, service: us
                 let moved = lane(own.populations[IMPAIRED].in_system, zone) * share;
                 add_lane(&mut own.populations[IMPAIRED].in_system, zone, -moved);
                 add_lane(&mut own.populations[HEALTHY].in_system, zone, moved);
-                mix_leak(own, zone, amount);
+                merge_means(own, zone, amount);
                 own.placement.running[IMPAIRED][node] = 0.0;
                 own.placement.running[HEALTHY][node] += amount;
             }
@@ -115,10 +115,15 @@ fn impair(topology: &Topology, own: &mut ServiceState, node: usize, amount: f32)
     let impaired = &mut own.populations[IMPAIRED];
     let mixed = (lane(impaired.leaked, zone) * before + leaked * amount) / (before + amount);
     set_lane(&mut impaired.leaked, zone, mixed);
-    add_lane(&mut impaired.in_system, zone, moved);
     add_lane(&mut own.populations[HEALTHY].in_system, zone, -moved);
+    if own.impairment.refuse < 1.0 {
+        add_lane(&mut own.populations[IMPAIRED].in_system, zone, moved);
+    } else {
+        // A crash takes along what the replica worked on.
+        add_lane(&mut own.lost, zone, moved);
+    }
     if own.impairment.refuse > 0.0 {
-        let total: f32 = own.placement.running().reduce_add();
+        let total: f32 = own.placement.running();
         forget(own, amount / total.max(amount));
     }
     own.placement.running[HEALTHY][node] -= amount;
@@ -134,11 +139,18 @@ pub(super) fn retire_generation(topology: &Topology, own: &mut ServiceState) {
     }
 }
 
-/// Joins leaked memory of replicas that become healthy into the healthy mean.
-fn mix_leak(own: &mut ServiceState, zone: usize, joining: f32) {
-    let ready = lane(own.populations[HEALTHY].ready, zone);
-    let mixed = (lane(own.populations[HEALTHY].leaked, zone) * ready
-        + lane(own.populations[IMPAIRED].leaked, zone) * joining)
-        / (ready + joining).max(SPECK);
-    set_lane(&mut own.populations[HEALTHY].leaked, zone, mixed);
+/// Joins the impaired population's means into the healthy one's for replicas that become healthy.
+fn merge_means(own: &mut ServiceState, zone: usize, joining: f32) {
+    let [healthy, impaired] = &mut own.populations;
+    let ready = lane(healthy.ready, zone);
+    let share = joining / (ready + joining).max(SPECK);
+    let merge = |into: &mut f32x4, from: f32x4| {
+        let mixed = lane(*into, zone) * (1.0 - share) + lane(from, zone) * share;
+        set_lane(into, zone, mixed);
+    };
+    merge(&mut healthy.leaked, impaired.leaked);
+    merge(&mut healthy.ejected, impaired.ejected);
+    for (into, from) in healthy.check_runs.iter_mut().zip(impaired.check_runs) {
+        merge(into, from);
+    }
 }

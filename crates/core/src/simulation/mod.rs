@@ -17,7 +17,7 @@ use std::sync::Arc;
 pub(crate) use actions::{accept, apply_due, is_legal, mask};
 pub(crate) use telemetry::{see_edge, write_observation};
 
-use crate::{level::Level, state::ClusterState, topology::Topology};
+use crate::{lanes::f32x4, level::Level, state::ClusterState, topology::Topology};
 
 /// A cluster in motion: the shared topology and the state that it moves.
 #[derive(Clone, Debug)]
@@ -54,6 +54,9 @@ impl Simulation {
         state.tick = 0;
         for service in &mut state.services {
             service.telemetry.scraped_at = 0;
+            service.telemetry.counted_ticks = 0;
+            service.requests = f32x4::ZERO;
+            service.failures = f32x4::ZERO;
         }
         state.accounts = crate::state::Accounts::default();
         simulation.state

@@ -3,7 +3,7 @@
 use crate::{
     lanes::NODE_LANES,
     simulation::replicas::{SPECK, Stop, stop},
-    state::{ClusterState, HEALTHY, IMPAIRED},
+    state::{ClusterState, HEALTHY, IMPAIRED, ServiceState},
     topology::{STARTUP_STAGES, ServiceTable, Topology},
 };
 
@@ -23,13 +23,8 @@ pub(crate) fn scale(topology: &Topology, state: &mut ClusterState, service: usiz
     left -= from_unplaced;
     while left > SPECK {
         let own = &mut state.services[service];
-        // The fullest node gives first: those not ready yet, then impaired ones, then healthy ones.
-        let Some(node) = (0..topology.nodes.len())
-            .filter(|&node| own.placement.on_node(node) > SPECK)
-            .max_by(|&a, &b| own.placement.on_node(a).total_cmp(&own.placement.on_node(b)).then(b.cmp(&a)))
-        else {
-            break;
-        };
+        // The fullest zone gives first, and its fullest node: those not ready yet, then impaired ones, then healthy ones.
+        let Some(node) = fullest(topology, own) else { break };
         let mut unit = left.min(1.0);
         left -= unit;
         for stage in 0..STARTUP_STAGES {
@@ -68,6 +63,18 @@ pub(crate) fn place(topology: &Topology, state: &mut ClusterState, service: usiz
         own.moving = true;
         state.cores_used[node] += unit * table.cores;
     }
+}
+
+/// The fullest node of the service's fullest zone, if it has replicas at all.
+fn fullest(topology: &Topology, own: &ServiceState) -> Option<usize> {
+    let hosted = |node: usize| own.placement.on_node(node);
+    let in_zone = |zone: usize| -> f32 {
+        (0..topology.nodes.len()).filter(|&node| topology.nodes[node].zone == zone).map(hosted).sum()
+    };
+    (0..topology.nodes.len()).filter(|&node| hosted(node) > SPECK).max_by(|&a, &b| {
+        let zones = in_zone(topology.nodes[a].zone).total_cmp(&in_zone(topology.nodes[b].zone));
+        zones.then(hosted(a).total_cmp(&hosted(b))).then(b.cmp(&a))
+    })
 }
 
 /// The node that can take one more replica: the service's thinnest zone, then the least requested node.

@@ -45,7 +45,7 @@ pub(super) fn stop(
     }
     let table = &topology.services[service];
     let zone = topology.nodes[node].zone;
-    let total: f32 = own.placement.running().reduce_add();
+    let total: f32 = own.placement.running();
     if kind == HEALTHY || own.impairment.refuse == 0.0 {
         forget(own, amount / total.max(amount));
     }
@@ -60,7 +60,7 @@ pub(super) fn stop(
     // The last of a zone finish their own; what others remain take over the rest.
     let finished = if ready - amount <= SPECK { held * (1.0 - lost_ratio) } else { 0.0 };
     add_lane(&mut population.in_system, zone, -(held * lost_ratio + finished));
-    add_lane(&mut population.lost, zone, held * lost_ratio);
+    add_lane(&mut own.lost, zone, held * lost_ratio);
     own.placement.running[kind][node] -= amount;
     fold(topology, own);
 }
@@ -94,7 +94,7 @@ pub(crate) fn fold(topology: &Topology, own: &mut ServiceState) {
         }
         let emptied = ready.simd_le(f32x4::ZERO);
         population.ready = ready;
-        population.lost += emptied.bitselect(population.in_system, f32x4::ZERO);
+        own.lost += emptied.bitselect(population.in_system, f32x4::ZERO);
         population.in_system = emptied.bitselect(f32x4::ZERO, population.in_system);
         population.leaked = emptied.bitselect(f32x4::ZERO, population.leaked);
         population.ejected = emptied.bitselect(f32x4::ZERO, population.ejected);
@@ -108,12 +108,11 @@ pub(crate) fn fold(topology: &Topology, own: &mut ServiceState) {
 
 /// Begins a rolling restart.
 pub(crate) fn restart(topology: &Topology, own: &mut ServiceState) {
-    let running: f32 = own.placement.running().reduce_add();
     // What leaked goes with the old generation; without a leak the generations need not be told apart.
-    if !own.has_impaired && own.populations[HEALTHY].leaked.simd_gt(f32x4::ZERO).any() {
+    if own.impairment.sources == 0 && !own.has_impaired && own.populations[HEALTHY].leaked.simd_gt(f32x4::ZERO).any() {
         retire_generation(topology, own);
     }
-    own.restart_left = running;
+    own.restart_left = std::array::from_fn(|kind| own.placement.running[kind].iter().sum());
     own.crash_wait_s = 0.0;
     own.crash_backoff_s = CRASH_BACKOFF_S.0;
     own.moving = true;
@@ -128,7 +127,9 @@ pub(crate) fn advance(topology: &Topology, state: &mut ClusterState) {
             continue;
         }
         let table = &topology.services[service];
-        roll_restart(topology, &mut state.services[service], service);
+        let up: [f32; NODE_LANES] =
+            std::array::from_fn(|node| if state.nodes.get(node).is_some_and(|host| host.up) { 1.0 } else { 0.0 });
+        roll_restart(topology, &mut state.services[service], service, up);
         let own = &mut state.services[service];
         if own.placement.crashed.iter().any(|&crashed| crashed > 0.0) {
             own.crash_wait_s -= dt;
@@ -139,8 +140,6 @@ pub(crate) fn advance(topology: &Topology, state: &mut ClusterState) {
                 }
             }
         }
-        let up: [f32; NODE_LANES] =
-            std::array::from_fn(|node| if state.nodes.get(node).is_some_and(|host| host.up) { 1.0 } else { 0.0 });
         let arrived = start_up(own, table.startup_stay, up);
         if arrived.simd_gt(f32x8::ZERO).any() {
             for (node, &arriving) in arrived.to_array()[..state.nodes.len()].iter().enumerate() {
@@ -159,7 +158,7 @@ pub(crate) fn advance(topology: &Topology, state: &mut ClusterState) {
         if cold < SPECK {
             own.cold = f32x4::ZERO;
         }
-        own.moving = own.restart_left > 0.0 || own.placement.not_running() > 0.0 || cold >= SPECK;
+        own.moving = own.restart_left != [0.0; 2] || own.placement.not_running() > 0.0 || cold >= SPECK;
     }
 }
 
@@ -200,30 +199,28 @@ fn join(own: &mut ServiceState, zone: usize, node: usize, arriving: f32, slow_no
     }
 }
 
-fn roll_restart(topology: &Topology, own: &mut ServiceState, service: usize) {
-    if own.restart_left <= 0.0 {
+fn roll_restart(topology: &Topology, own: &mut ServiceState, service: usize, up: [f32; NODE_LANES]) {
+    if own.restart_left == [0.0; 2] {
         return;
     }
-    let under_way = own.placement.not_running() - own.placement.unplaced;
+    // Replicas that wait for their node are down for another reason.
+    let starting = own.placement.starting.iter().flat_map(|stage| stage.iter().zip(up).map(|(count, up)| count * up));
+    let under_way: f32 = starting.sum();
     let at_once = (own.wanted * STEP_RATIO).max(1.0);
-    let mut left = own.restart_left.min((at_once - under_way).max(0.0));
+    let mut room = (at_once - under_way).max(0.0);
     for kind in [IMPAIRED, HEALTHY] {
         let running: f32 = own.placement.running[kind].iter().sum();
-        if running <= 0.0 || left <= 0.0 {
-            continue;
+        let left = own.restart_left[kind].min(running);
+        let count = left.min(room);
+        if count > 0.0 {
+            for node in 0..topology.nodes.len() {
+                let amount = own.placement.running[kind][node] * (count / running);
+                stop(topology, own, service, node, kind, amount, Stop::Graceful);
+                own.placement.starting[0][node] += amount;
+            }
         }
-        let share = (left / running).min(1.0);
-        for node in 0..topology.nodes.len() {
-            let amount = own.placement.running[kind][node] * share;
-            stop(topology, own, service, node, kind, amount, Stop::Graceful);
-            own.placement.starting[0][node] += amount;
-        }
-        left -= running * share;
-        own.restart_left -= running * share;
-    }
-    let running: f32 = own.placement.running().reduce_add();
-    if own.restart_left < SPECK || running <= 0.0 {
-        own.restart_left = 0.0;
+        room -= count;
+        own.restart_left[kind] = if left - count < SPECK { 0.0 } else { left - count };
     }
 }
 

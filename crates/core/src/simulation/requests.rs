@@ -5,7 +5,7 @@ use crate::{
     queueing::{self, QueueTable},
     scenario::{CallMode, ServiceClass},
     simulation::replicas,
-    state::{CallState, ClusterState, HEALTHY, IMPAIRED, Impairment, ServiceState},
+    state::{CallState, ClusterState, HEALTHY, IMPAIRED, Impairment, Population, ServiceState},
     topology::{COLLECTION_BEGINS, CallTable, DELAY_STAGES, ServiceTable, Topology},
 };
 
@@ -116,8 +116,8 @@ fn serve(table: &ServiceTable, own: &mut ServiceState, queues: &QueueTable, dt: 
         let any = healthy.ready.simd_gt(f32x4::ZERO).bitselect(f32x4::ONE, f32x4::ZERO);
         localise(table, own, in_rotation);
         let warm = f32x4::ONE - cold * f32x4::splat(COLD_LOSS);
-        own.own_success =
-            any * serve_population(table, own, HEALTHY, offered * any, &Impairment::NONE, warm, queues, dt);
+        let answered = serve_population(table, own, HEALTHY, offered * any, &Impairment::NONE, warm, queues, dt);
+        own.own_success = any * answered * charge_lost(own, offered * dt);
         own.populations[HEALTHY].share = f32x4::ONE;
         return own.populations[HEALTHY].served_per_s;
     }
@@ -139,13 +139,23 @@ fn serve(table: &ServiceTable, own: &mut ServiceState, queues: &QueueTable, dt: 
         served += own.populations[kind].served_per_s;
         success += routed * answered;
     }
-    own.own_success = success;
+    own.own_success = success * charge_lost(own, offered * dt);
     let total = served.simd_gt(f32x4::ZERO);
     for (kind, lone) in [(HEALTHY, f32x4::ONE), (IMPAIRED, f32x4::ZERO)] {
         let share = ratio(own.populations[kind].served_per_s, served);
         own.populations[kind].share = total.bitselect(share, lone);
     }
     served
+}
+
+/// Charges requests lost with stopped replicas against those offered, as far as there are any; returns the rest's ratio.
+fn charge_lost(own: &mut ServiceState, offered: f32x4) -> f32x4 {
+    if !own.lost.simd_gt(f32x4::ZERO).any() {
+        return f32x4::ONE;
+    }
+    let charged = own.lost.fast_min(offered);
+    own.lost -= charged;
+    f32x4::ONE - ratio(charged, offered)
 }
 
 /// One tick of one population's queue; returns the ratio of its requests that it takes and answers without error.
@@ -166,7 +176,7 @@ fn serve_population(
     let population = &mut own.populations[kind];
     let splat = f32x4::splat;
     let mut work_s = splat(table.service_s / speed) / warm;
-    if table.collects || own.leak_per_s > 0.0 {
+    if table.collects || population.leaked.simd_gt(f32x4::ZERO).any() {
         work_s /= collection(table, population.leaked, population);
     }
     let service_s = work_s + splat(trouble.delay_s);
@@ -215,24 +225,18 @@ fn serve_population(
     population.own_mean_s = service_s + wait;
     population.own_sd_s = variance.sqrt();
     let taken = offered.simd_gt(f32x4::ZERO).bitselect(admitted / offered.fast_max(tiny), f32x4::ONE);
-    let mut kept = f32x4::ONE;
-    if population.lost.simd_gt(f32x4::ZERO).any() {
-        // What was lost with stopped replicas counts against the requests of this tick.
-        kept -= unit(population.lost / (admitted * dt).fast_max(splat(1e-3)));
-        population.lost = f32x4::ZERO;
-    }
-    taken * kept * splat((1.0 - table.error_ratio) * (1.0 - trouble.error))
+    taken * splat((1.0 - table.error_ratio) * (1.0 - trouble.error))
 }
 
 /// Factor on speed that garbage collection leaves: 1 up to 70 % of memory in use, then falling smoothly to 0.2.
-fn collection(table: &ServiceTable, leaked: f32x4, population: &crate::state::Population) -> f32x4 {
+fn collection(table: &ServiceTable, leaked: f32x4, population: &Population) -> f32x4 {
     let used = memory(table, leaked, population);
     let pressure = unit((used - f32x4::splat(COLLECTION_BEGINS)) * f32x4::splat(1.0 / (1.0 - COLLECTION_BEGINS)));
     f32x4::ONE - f32x4::splat(0.8) * pressure * pressure * (f32x4::splat(3.0) - f32x4::splat(2.0) * pressure)
 }
 
 /// Share of a replica's memory in use: idle, leaked, and what its queue holds.
-pub(super) fn memory(table: &ServiceTable, leaked: f32x4, population: &crate::state::Population) -> f32x4 {
+pub(super) fn memory(table: &ServiceTable, leaked: f32x4, population: &Population) -> f32x4 {
     let queued = ratio(population.in_system, population.ready * f32x4::splat(table.queue_limit));
     f32x4::splat(table.memory) + leaked + f32x4::splat(table.queue_memory) * queued.fast_min(f32x4::ONE)
 }
@@ -247,8 +251,15 @@ fn publish(table: &ServiceTable, own: &mut ServiceState, served: f32x4, dt: f32x
 }
 
 fn capacity_of(callee: &ServiceState) -> f32x4 {
-    let healthy = callee.populations[HEALTHY].capacity_per_s;
-    if callee.has_impaired { healthy + callee.populations[IMPAIRED].capacity_per_s } else { healthy }
+    let working = |kind: usize| {
+        let population: &Population = &callee.populations[kind];
+        population.capacity_per_s * (f32x4::ONE - population.ejected)
+    };
+    if callee.has_impaired {
+        working(HEALTHY) + working(IMPAIRED) * f32x4::splat(1.0 - callee.impairment.refuse)
+    } else {
+        working(HEALTHY)
+    }
 }
 
 /// Share of their capacity at which consumers pull.

@@ -3,7 +3,10 @@
 use crate::{
     lanes::{f32x4, lane, ratio, unit},
     scenario::{CallMode, ServiceClass},
-    simulation::{replicas, requests::exceeds},
+    simulation::{
+        replicas,
+        requests::{exceeds, memory},
+    },
     state::{CallState, ClusterState, HEALTHY, IMPAIRED, ServiceState},
     topology::{CallTable, ServiceTable, Topology},
 };
@@ -50,7 +53,7 @@ pub(super) fn backward(topology: &Topology, state: &mut ClusterState) {
                     let times = f32x4::splat(call.calls * missed);
                     success *= unit(
                         f32x4::ONE - times.fast_min(f32x4::ONE) * edge.failure * f32x4::splat(1.0 - call.fallback),
-                    ) * further_calls(call.calls, edge.failure, call.fallback);
+                    ) * further_calls(call.calls * missed, edge.failure, call.fallback);
                     let backoff = (attempts - f32x4::ONE) * f32x4::splat(call.backoff_s);
                     let pass = f32x4::splat(edge.pass);
                     mean += times * pass * (attempts * reply.held_s + backoff);
@@ -87,8 +90,11 @@ pub(super) fn backward(topology: &Topology, state: &mut ClusterState) {
         accounts.zone_bad[zone] += bad;
     }
     let slo_s = topology.scenario().slo.p99_ms / 1000.0;
-    accounts.p99_s += f64::from(state.p99_s);
-    accounts.latency_excess += f64::from(((state.p99_s / slo_s - 1.0) / 3.0).clamp(0.0, 1.0));
+    if state.arrivals_per_s.reduce_add() > 0.0 {
+        accounts.offered_ticks += 1;
+        accounts.p99_s += f64::from(state.p99_s);
+        accounts.latency_excess += f64::from(((state.p99_s / slo_s - 1.0) / 3.0).clamp(0.0, 1.0));
+    }
     let used: f32 = state.cores_used[..topology.nodes.len()].iter().sum();
     accounts.cost += f64::from(used / topology.initial_cores.max(1e-6));
     accounts.ticks += 1;
@@ -134,6 +140,7 @@ fn finish(
         population.sd_s = (population.own_sd_s * population.own_sd_s + calls_variance).sqrt();
     }
     let requests = own.offered_per_s * f32x4::splat(dt);
+    own.telemetry.counted_ticks += 1;
     own.requests += requests;
     own.failures += requests * own.failure;
     if own.leak_per_s > 0.0 {
@@ -148,7 +155,7 @@ fn leak(topology: &Topology, service: usize, own: &mut ServiceState, dt: f32) {
         let population = &mut own.populations[kind];
         let runs = population.ready.simd_gt(f32x4::ZERO);
         population.leaked = runs.bitselect(population.leaked + f32x4::splat(own.leak_per_s * dt), f32x4::ZERO);
-        let used = population.leaked + f32x4::splat(table.memory);
+        let used = memory(table, population.leaked, population);
         for &zone in &table.zones {
             if lane(used, zone) >= 1.0 {
                 replicas::crash(topology, own, service, kind, zone);

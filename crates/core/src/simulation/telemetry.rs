@@ -23,7 +23,7 @@ pub(super) fn advance(topology: &Topology, state: &mut ClusterState) {
     let spec = &topology.scenario().telemetry;
     let collected = topology.collector.map_or(1.0, |collector| {
         let own = &state.services[collector];
-        let ready = own.populations[0].ready.reduce_add();
+        let ready = own.answering().reduce_add();
         let offered = own.offered_per_s.reduce_add();
         let failed = if offered > 0.0 { (own.offered_per_s * own.failure).reduce_add() / offered } else { 0.0 };
         if ready > 0.0 { 1.0 - failed } else { 0.0 }
@@ -56,13 +56,13 @@ fn scrape(
     rng: &mut CounterRng,
 ) {
     let mut noisy = |value: f32| (value * (1.0 + noise * rng.bell())).clamp(0.0, BOUND);
-    let elapsed_s = (tick - own.telemetry.scraped_at).max(1) as f32 * topology.tick_s;
+    let elapsed_s = own.telemetry.counted_ticks.max(1) as f32 * topology.tick_s;
     let requests = own.requests.reduce_add();
     let failures = own.failures.reduce_add();
     own.requests = f32x4::ZERO;
     own.failures = f32x4::ZERO;
     let [healthy, impaired] = &own.populations;
-    let kinds = if own.has_impaired { 2 } else { 1 };
+    let kinds = if own.impaired_answer() { 2 } else { 1 };
     let mut served = 0.0;
     let mut capacity = 0.0;
     let mut used = 0.0;
@@ -73,7 +73,7 @@ fn scrape(
         held += population.in_system.reduce_add();
         used += (memory(table, population.leaked, population) * population.ready).reduce_add();
     }
-    let ready = (healthy.ready + impaired.ready).reduce_add();
+    let ready = own.answering().reduce_add();
     let in_rotation = (healthy.ready * (f32x4::ONE - healthy.ejected)
         + impaired.ready * (f32x4::ONE - impaired.ejected))
         .reduce_add();
@@ -92,6 +92,7 @@ fn scrape(
         queue: noisy(queue).min(1.0),
         ready: (in_rotation / table.replicas).min(BOUND),
         scraped_at: tick,
+        counted_ticks: 0,
         ..last.clone()
     };
     last.error_ratio_mean += (last.error_ratio - last.error_ratio_mean) * step;
@@ -108,7 +109,8 @@ fn scrape_nodes(topology: &Topology, state: &mut ClusterState, noise: f32) {
         let mut work = 0.0;
         for (table, own) in topology.services.iter().zip(&state.services) {
             if table.is_managed() {
-                let running = own.placement.running[0][node] + own.placement.running[1][node];
+                let impaired = if own.impaired_answer() { own.placement.running[IMPAIRED][node] } else { 0.0 };
+                let running = own.placement.running[HEALTHY][node] + impaired;
                 work += running * table.cores * own.telemetry.utilisation.min(1.0);
             }
         }
@@ -136,12 +138,8 @@ pub(crate) fn write_observation(topology: &Topology, state: &ClusterState, out: 
         blocks.chunks_exact_mut(SERVICE_FEATURES.len()).zip(&state.services).zip(&topology.services)
     {
         let seen = &own.telemetry;
-        let mut ready = own.populations[HEALTHY].ready;
-        if own.has_impaired {
-            ready += own.populations[IMPAIRED].ready;
-        }
-        let running = ready.reduce_add();
-        let starting = if own.moving { (own.wanted - running).max(0.0) } else { 0.0 };
+        let running = own.answering().reduce_add();
+        let starting = if own.moving { own.placement.not_running() } else { 0.0 };
         starting_all += starting;
         replicas_all += table.replicas;
         block.copy_from_slice(&[
@@ -210,12 +208,11 @@ pub(crate) fn see_edge(topology: &Topology, state: &mut ClusterState) {
     let mut noisy = |value: f64| (value as f32 * (1.0 + noise * rng.bell())).clamp(0.0, BOUND);
     let accounts = &state.accounts;
     let ratio = |part: f64, whole: f64| if whole > 0.0 { part / whole } else { 0.0 };
-    let ticks = f64::from(accounts.ticks.max(1));
     state.seen_error_ratio = noisy(ratio(accounts.bad, accounts.offered)).min(1.0);
     for zone in 0..topology.num_zones() {
         state.seen_zone_error[zone] = noisy(ratio(accounts.zone_bad[zone], accounts.zone_offered[zone])).min(1.0);
     }
-    state.seen_p99 = latency_feature(noisy(accounts.p99_s / ticks) * 1000.0);
+    state.seen_p99 = latency_feature(noisy(ratio(accounts.p99_s, f64::from(accounts.offered_ticks))) * 1000.0);
     let nominal = f64::from(topology.scenario().workload.rate_per_s * topology.decision_s);
     state.seen_load = noisy(ratio(accounts.offered, nominal));
 }

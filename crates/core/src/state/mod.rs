@@ -34,8 +34,6 @@ pub(crate) struct Population {
     pub capacity_per_s: f32x4,
     /// Memory lost to leaks, as a ratio of a replica's memory.
     pub leaked: f32x4,
-    /// Requests lost with their replicas since the last tick.
-    pub lost: f32x4,
     /// Share of the replicas in rotation with 0, 1, … consecutive failed checks.
     pub check_runs: [f32x4; CHECK_RUNS],
     /// Share of the replicas that health checks took out of rotation.
@@ -111,15 +109,15 @@ impl Placement {
             + self.crashed[node]
     }
 
-    /// Replicas that run, by node.
-    pub(crate) fn running(&self) -> f32x8 {
-        f32x8::from(self.running[HEALTHY]) + f32x8::from(self.running[IMPAIRED])
+    /// Replicas that run, summed in the nodes' order on every machine.
+    pub(crate) fn running(&self) -> f32 {
+        self.running.iter().flatten().sum()
     }
 
     /// Replicas starting, crashed or not yet placed.
     pub(crate) fn not_running(&self) -> f32 {
         let lanes = self.starting.iter().fold(f32x8::from(self.crashed), |sum, &stage| sum + f32x8::from(stage));
-        lanes.reduce_add() + self.unplaced
+        lanes.to_array().iter().sum::<f32>() + self.unplaced
     }
 }
 
@@ -135,13 +133,15 @@ pub(crate) struct ServiceState {
     pub wanted: f32,
     /// Whether anything in the placement is under way.
     pub moving: bool,
-    /// Replicas that a rolling restart has still to stop.
-    pub restart_left: f32,
+    /// Healthy and impaired replicas that a rolling restart has still to stop.
+    pub restart_left: [f32; 2],
     /// Replicas that run but are not warmed up.
     pub cold: f32x4,
     /// Seconds until the supervisor starts crashed replicas again, and the next such delay.
     pub crash_wait_s: f32,
     pub crash_backoff_s: f32,
+    /// Requests lost with their replicas, to be charged against those offered.
+    pub lost: f32x4,
     /// Factor on every replica's speed, and its leak per second, as faults set them.
     pub speed: f32,
     pub leak_per_s: f32,
@@ -188,8 +188,23 @@ pub(crate) struct ServiceTelemetry {
     pub utilisation_mean: f32,
     pub memory_mean: f32,
     pub scraped_at: u64,
+    /// Ticks that the counters of requests and failures have summed over.
+    pub counted_ticks: u32,
     /// Tick of the policy's last action on the service.
     pub acted_at: u64,
+}
+
+impl ServiceState {
+    /// Whether there are impaired replicas that answer at all: crashed ones cannot be scraped, nor do they work.
+    pub(crate) fn impaired_answer(&self) -> bool {
+        self.has_impaired && self.impairment.refuse < 1.0
+    }
+
+    /// Replicas that run and answer, by zone.
+    pub(crate) fn answering(&self) -> f32x4 {
+        let healthy = self.populations[HEALTHY].ready;
+        if self.impaired_answer() { healthy + self.populations[IMPAIRED].ready } else { healthy }
+    }
 }
 
 /// The state of one call edge; a lane is the caller's zone.
@@ -241,7 +256,9 @@ pub(crate) struct Accounts {
     pub bad: f64,
     pub zone_offered: [f64; 4],
     pub zone_bad: [f64; 4],
+    /// Sum of the 99th percentile over the ticks in which users offered anything.
     pub p99_s: f64,
+    pub offered_ticks: u32,
     pub latency_excess: f64,
     pub cost: f64,
     pub ticks: u32,

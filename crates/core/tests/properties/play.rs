@@ -94,6 +94,51 @@ fn every_action_is_sometimes_legal_and_sometimes_matters() {
 }
 
 #[test]
+fn scaling_down_to_the_minimum_leaves_every_zone_a_replica() {
+    for name in Scenario::builtin_names() {
+        let topology = topology(name);
+        let mut environment = Environment::new(topology.clone());
+        let level = topology.draw_levels(Split::Train, 3, 1, true)[0];
+        environment.reset(level);
+        let mut mask = vec![false; topology.num_actions()];
+        for _ in 0..topology.scenario().episode_decisions - 1 {
+            environment.action_mask(&mut mask);
+            let down = (0..mask.len())
+                .find(|&action| mask[action] && topology.action_meanings()[action].starts_with("scale down"));
+            environment.step(down.unwrap_or(0));
+        }
+        let mut observation = vec![0.0; topology.observation_size()];
+        environment.observe(&mut observation);
+        // Users who enter a zone without a gateway fail at once; a thin one only fails them when it is overloaded.
+        let errors: Vec<f32> = topology
+            .zone_names()
+            .iter()
+            .map(|zone| observation[topology.observation_index(&format!("zone.{zone}.ready")).expect("a feature")])
+            .collect();
+        assert!(errors.iter().all(|&ready| ready > 0.0), "{name}: {errors:?}");
+        let skew = errors.iter().fold(0.0_f32, |most, &ready| most.max((ready - errors[0]).abs()));
+        assert!(skew < 0.1, "{name}: zones shrink unevenly: {errors:?}");
+    }
+}
+
+#[test]
+fn the_first_scrape_shows_the_load_as_it_is() {
+    let topology = topology("spine12");
+    let mut environment = Environment::new(topology.clone());
+    let mut observation = vec![0.0; topology.observation_size()];
+    for level in topology.draw_levels(Split::Train, 4, 10, true) {
+        environment.reset(level);
+        environment.step(0);
+        environment.observe(&mut observation);
+        for service in topology.service_names() {
+            let seen =
+                observation[topology.observation_index(&format!("service.{service}.requests")).expect("a feature")];
+            assert!((0.7..1.3).contains(&seen), "{service} on {level:?}: {seen}");
+        }
+    }
+}
+
+#[test]
 fn a_masked_action_is_a_no_op_that_costs() {
     let topology = topology("spine12");
     let mut environment = Environment::new(topology.clone());

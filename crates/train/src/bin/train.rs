@@ -141,7 +141,11 @@ fn train(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         print(&config.to_toml());
         return Ok(ExitCode::SUCCESS);
     }
-    let run = PreparedRun::new(&config, &placement, std::env::args().collect())?;
+    let run = PreparedRun::new(
+        &config,
+        &placement,
+        std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
+    )?;
     let stop = stop_on_interrupt()?;
     let (topology, settings) = (run.topology, config.clone());
     let outcome = execute(RunSetup {

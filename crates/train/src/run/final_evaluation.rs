@@ -32,10 +32,11 @@ pub fn final_evaluation(
     run: &Path,
     stop: &AtomicBool,
 ) -> Result<Option<(String, String)>, TrainError> {
-    let mut contenders = vec![Contender::checkpoint(run)?];
+    let mut contenders = Vec::new();
     for name in BASELINES {
         contenders.push(Contender::baseline(name).map_err(|error| TrainError::Usage(error.to_string()))?);
     }
+    contenders.push(Contender::checkpoint(run)?);
     let settings = EvaluationConfig {
         split: Split::Test,
         episodes: config.final_episodes,

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use microcloud_core::{Scenario, ScenarioError, Topology};
+use microcloud_core::{Scenario, ScenarioError, Split, Topology};
 use microcloud_policy::network::{CheckpointError, schema_hash};
 
 use super::checkpoint::PolicyLabels;
@@ -41,6 +41,7 @@ impl PreparedRun {
         };
         let scenario_toml = scenario.to_toml();
         let topology = Topology::new(scenario).map_err(TrainError::Scenario)?;
+        enough_levels(&topology, config)?;
         let name = &topology.scenario().name;
         let labels = PolicyLabels {
             algo: config.algo.clone(),
@@ -67,6 +68,24 @@ impl PreparedRun {
         };
         Ok(Self { folder, resumed, labels, task, evaluation_task, topology })
     }
+}
+
+/// Refuses a scenario that has not the levels on which a run is evaluated at its end.
+fn enough_levels(topology: &Topology, config: &TrainConfig) -> Result<(), TrainError> {
+    for (key, wanted, control) in [
+        ("final_episodes", config.final_episodes, false),
+        ("final_control_episodes", config.final_control_episodes, true),
+    ] {
+        let found = topology.draw_levels(Split::Test, 0, wanted, control).len();
+        if found < wanted {
+            let kind = if control { "without a fault" } else { "with a fault" };
+            return Err(TrainError::Usage(format!(
+                "{key} = {wanted}: {} has {found} test levels {kind}; allowed: 0 to {found}, e.g. --set {key}={found}",
+                topology.scenario().name
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn saved_scenario(path: &Path) -> Result<Scenario, TrainError> {
