@@ -31,6 +31,12 @@ impl Destination {
     /// A folder in the file's place, or a folder that does not exist or cannot be written.
     pub fn check(&self) -> Result<(), Failure> {
         let Self::File(path) = self else { return Ok(()) };
+        if path.metadata().is_ok_and(|entry| !entry.is_file() && !entry.is_dir()) {
+            return Ok(());
+        }
+        if path.as_os_str().is_empty() {
+            return Err(Failure::usage("--json \"\"; allowed: a file's path, or - for standard output".to_owned()));
+        }
         let name = path.file_name().filter(|_| !path.is_dir());
         let Some(name) = name else {
             return Err(Failure::disk(format!(

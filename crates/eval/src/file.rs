@@ -7,11 +7,17 @@ use std::{
 };
 
 /// Writes a temporary file beside `path`, flushes it to disk and renames it, so that a reader sees the old content or the
-/// new, never a part.
+/// new, never a part. Links are followed; devices and pipes are written to as they are.
 ///
 /// # Errors
 /// What the system answers; nothing is left behind then.
 pub fn replace_file(path: &Path, content: &[u8]) -> io::Result<()> {
+    if path.symlink_metadata().is_ok_and(|entry| entry.is_symlink()) {
+        return replace_file(&path.canonicalize()?, content);
+    }
+    if path.metadata().is_ok_and(|entry| !entry.is_file() && !entry.is_dir()) {
+        return fs::OpenOptions::new().write(true).open(path)?.write_all(content);
+    }
     let name = path
         .file_name()
         .filter(|_| !path.is_dir())
@@ -41,6 +47,19 @@ mod tests {
         replace_file(&path, b"two")?;
         assert_eq!(fs::read(&path)?, b"two");
         assert_eq!(fs::read_dir(folder.path())?.count(), 1);
+        Ok(())
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_stays_a_link_and_its_target_is_replaced() -> io::Result<()> {
+        let folder = tempfile::tempdir()?;
+        let (real, link) = (folder.path().join("real.json"), folder.path().join("link.json"));
+        fs::write(&real, b"one")?;
+        std::os::unix::fs::symlink(&real, &link)?;
+        replace_file(&link, b"two")?;
+        assert_eq!(fs::read(&real)?, b"two");
+        assert!(link.symlink_metadata()?.is_symlink());
         Ok(())
     }
 

@@ -62,13 +62,25 @@ impl ScenarioError {
         let start = error.span().map_or(0, |span| span.start.min(text.len()));
         let line = text.as_bytes()[..start].iter().filter(|&&byte| byte == b'\n').count() + 1;
         let message = error.message().replace('\n', " ");
+        let message = message
+            .replace("expected u32", "allowed: a whole number from 0 to 4294967295")
+            .replace("expected u8", "allowed: a whole number from 0 to 255");
+        // The line shows the key, which serde's message about a wrong value does not.
+        let shown = text.lines().nth(line - 1).map_or("", str::trim);
+        let shown: String = shown.chars().filter(|letter| !letter.is_control()).take(80).collect();
+        let message = if shown.is_empty() || message.starts_with("missing") {
+            message
+        } else {
+            format!("{message} in `{shown}`")
+        };
         Self::Syntax { file: origin.to_owned(), line, problem: with_nearest(&message) }
     }
 }
 
 /// serde's "unknown field `x`, expected one of `a`, `b`" with the nearest of the expected names appended.
 fn with_nearest(message: &str) -> String {
-    let mut quoted = message.split('`').skip(1).step_by(2);
+    let listed = message.split(" in `").next().unwrap_or(message);
+    let mut quoted = listed.split('`').skip(1).step_by(2);
     let (Some(found), true) = (quoted.next(), message.starts_with("unknown ")) else {
         return message.to_owned();
     };

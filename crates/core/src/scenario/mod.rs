@@ -388,7 +388,9 @@ impl Scenario {
     pub fn from_toml(text: &str, origin: &str) -> Result<Self, ScenarioError> {
         let scenario: Scenario =
             toml::from_str(text).map_err(|error| ScenarioError::from_toml(&error, text, origin))?;
-        validate::validate(&scenario).map_err(|problem| ScenarioError::Invalid { file: origin.to_owned(), problem })?;
+        validate::validate(&scenario)
+            .and_then(|()| crate::topology::check_fit(&scenario))
+            .map_err(|problem| ScenarioError::Invalid { file: origin.to_owned(), problem })?;
         Ok(scenario)
     }
 

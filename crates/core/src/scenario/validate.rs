@@ -40,8 +40,15 @@ fn clock(scenario: &Scenario) -> Check {
     let whole = |key: &str, value: u32, low: u32, high: u32| {
         if (low..=high).contains(&value) { Ok(()) } else { Err(format!("{key} = {value}; allowed: {low} to {high}")) }
     };
-    if scenario.name.is_empty() || scenario.name.len() > 64 || scenario.name.contains(['/', '\\', '\0']) {
-        return Err(format!("name = {:?}; allowed: 1 to 64 characters without slashes", scenario.name));
+    if scenario.name.is_empty()
+        || scenario.name.len() > 64
+        || scenario.name.contains(['/', '\\'])
+        || scenario.name.contains(char::is_control)
+    {
+        return Err(format!(
+            "name = {:?}; allowed: 1 to 64 characters, no slashes or control characters",
+            scenario.name
+        ));
     }
     whole("tick_ms", scenario.tick_ms, 1, 10_000)?;
     whole("decision_ticks", scenario.decision_ticks, 1, 1000)?;
@@ -201,7 +208,9 @@ fn workload(scenario: &Scenario) -> Check {
             workload.entry, caller.from
         ));
     }
-    range("workload.rate_per_s", workload.rate_per_s, 0.0, 1e7)?;
+    if workload.rate_per_s != 0.0 {
+        range("workload.rate_per_s", workload.rate_per_s, 0.001, 1e7).map_err(|problem| format!("{problem}, or 0"))?;
+    }
     interval("workload.level_range", workload.level_range, 0.01, 100.0)?;
     range("workload.cycle_amplitude", workload.cycle_amplitude, 0.0, 1.0)?;
     range("workload.cycle_period_s", workload.cycle_period_s, 1.0, 1e7)?;
@@ -294,8 +303,8 @@ fn count(key: &str, found: usize, most: usize) -> Check {
 fn unique<'a>(key: &str, names: impl Iterator<Item = &'a String>) -> Check {
     let mut seen = std::collections::BTreeSet::new();
     for name in names {
-        if name.is_empty() || name.contains(['.', '/', '\n']) {
-            return Err(format!("{key}: the name {name:?}; allowed: not empty, no dot, slash or line break"));
+        if name.is_empty() || name.contains(['.', '/']) || name.contains(char::is_control) {
+            return Err(format!("{key}: the name {name:?}; allowed: not empty, no dot, slash or control character"));
         }
         if !seen.insert(name) {
             return Err(format!("{key}: `{name}` stands there twice; allowed: once"));

@@ -14,7 +14,7 @@ use crate::{
     lanes::{NODE_LANES, ZONE_LANES, exp_scalar, f32x4},
     level::{Level, Split},
     observation,
-    scenario::{Call, CallMode, Scenario, ScenarioError},
+    scenario::{Call, CallMode, Scenario, ScenarioError, Service},
 };
 
 /// Everything about a cluster that an episode cannot change; shared by every environment of a batch.
@@ -62,10 +62,7 @@ impl Topology {
         let tick_s = scenario.tick_s();
         let names: Vec<String> = scenario.services.iter().map(|service| service.name.clone()).collect();
         let index_of = |name: &str| names.iter().position(|candidate| candidate == name).unwrap_or(0);
-        let zone_of = |name: &str| scenario.zones.iter().position(|zone| zone.name == name).unwrap_or(0);
-        let nodes: Vec<NodeTable> =
-            scenario.nodes.iter().map(|node| NodeTable { zone: zone_of(&node.zone), cores: node.cores }).collect();
-
+        let nodes = node_tables(&scenario);
         let order = topological_order(&scenario, &index_of);
         let mut calls = Vec::with_capacity(scenario.calls.len());
         let mut services = Vec::with_capacity(names.len());
@@ -73,25 +70,11 @@ impl Topology {
             let start = calls.len();
             let own = scenario.calls.iter().filter(|call| call.from == service.name);
             calls.extend(own.map(|call| call_table(call, &index_of, tick_s)));
-            let zones: Vec<usize> = if service.zones.is_empty() {
-                (0..scenario.zones.len()).collect()
-            } else {
-                (0..scenario.zones.len()).filter(|&z| service.zones.contains(&scenario.zones[z].name)).collect()
-            };
+            let zones = zones_of(&scenario, service);
             services.push(service_table(service, zones, start..calls.len(), &nodes, tick_s));
         }
-        let used = cores_used(&services);
-        for (node, spec) in scenario.nodes.iter().enumerate() {
-            if used[node] > spec.cores + 1e-3 {
-                return Err(ScenarioError::Invalid {
-                    file: scenario.name.clone(),
-                    problem: format!(
-                        "nodes.{}.cores = {}; allowed: at least {}, which the initial replicas request",
-                        spec.name, spec.cores, used[node]
-                    ),
-                });
-            }
-        }
+        check_room(&scenario, &services)
+            .map_err(|problem| ScenarioError::Invalid { file: scenario.name.clone(), problem })?;
         let initial_cores = services.iter().filter(|s| s.is_managed()).map(|s| s.replicas * s.cores).sum::<f32>();
 
         let workload = &scenario.workload;
@@ -274,6 +257,41 @@ impl Topology {
             .take(count)
             .collect()
     }
+}
+
+/// Whether the nodes have room for the initial replicas.
+pub(crate) fn check_fit(scenario: &Scenario) -> Result<(), String> {
+    let nodes = node_tables(scenario);
+    let services: Vec<ServiceTable> = scenario
+        .services
+        .iter()
+        .map(|service| service_table(service, zones_of(scenario, service), 0..0, &nodes, scenario.tick_s()))
+        .collect();
+    check_room(scenario, &services)
+}
+
+fn check_room(scenario: &Scenario, services: &[ServiceTable]) -> Result<(), String> {
+    let used = cores_used(services);
+    for (node, spec) in scenario.nodes.iter().enumerate() {
+        if used[node] > spec.cores + 1e-3 {
+            return Err(format!(
+                "nodes.{}.cores = {}; allowed: at least {}, which the initial replicas request",
+                spec.name, spec.cores, used[node]
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn node_tables(scenario: &Scenario) -> Vec<NodeTable> {
+    let zone_of = |name: &str| scenario.zones.iter().position(|zone| zone.name == name).unwrap_or(0);
+    scenario.nodes.iter().map(|node| NodeTable { zone: zone_of(&node.zone), cores: node.cores }).collect()
+}
+
+/// The zones that a service runs in: those it names, or all.
+fn zones_of(scenario: &Scenario, service: &Service) -> Vec<usize> {
+    let all = 0..scenario.zones.len();
+    all.filter(|&z| service.zones.is_empty() || service.zones.contains(&scenario.zones[z].name)).collect()
 }
 
 /// Cores that the services' initial replicas request of each node.
