@@ -52,7 +52,7 @@ impl Catalogue {
     /// Whether a level has no fault: its first draw decides, and so does a split without any.
     pub(crate) fn is_control(&self, level: Level) -> bool {
         let mut rng = CounterRng::new(level.number(), Stream::Faults, 0);
-        rng.uniform() < self.control_ratio || !self.has(false) && !(level.split() == Split::Heldout && self.has(true))
+        rng.uniform() < self.control_ratio || !(self.has(false) || level.split() == Split::Heldout && self.has(true))
     }
 
     /// Whether there are faults that only held-out levels have, or others.
