@@ -1,5 +1,6 @@
 //! Draws recorded episodes of one level as a picture of availability over time:
-//! `cargo run --example episode_picture -- DIR PICTURE.svg`, where DIR was written by `evaluate --record DIR`.
+//! `cargo run --example episode_picture -- DIR PICTURE.svg [FAULT]`, where DIR was written by `evaluate --record DIR` and
+//! FAULT, e.g. F08, picks the first level with that fault.
 
 use std::{error::Error, fs, path::Path};
 
@@ -42,7 +43,7 @@ fn read(file: &Path) -> Result<Option<(u64, Curve)>, Box<dyn Error>> {
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let (Some(folder), Some(picture)) = (arguments.next(), arguments.next()) else {
-        return Err("usage: episode_picture DIR PICTURE.svg".into());
+        return Err("usage: episode_picture DIR PICTURE.svg [FAULT]".into());
     };
     let mut files: Vec<_> = fs::read_dir(&folder)?.flatten().map(|entry| entry.path()).collect();
     files.retain(|file| file.extension().is_some_and(|extension| extension == "jsonl"));
@@ -51,17 +52,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     for file in &files {
         episodes.extend(read(file)?);
     }
-    // The level on which the policies differ most is the one worth a look.
-    let spread = |level: u64| {
-        let means = episodes
-            .iter()
-            .filter(|(own, _)| *own == level)
-            .map(|(_, curve)| curve.points.iter().map(|point| point.1).sum::<f64>() / curve.points.len().max(1) as f64);
-        let (low, high) = means.fold((f64::MAX, f64::MIN), |(low, high), mean| (low.min(mean), high.max(mean)));
-        high - low
-    };
-    let level = episodes.iter().map(|(level, _)| *level).max_by(|&a, &b| spread(a).total_cmp(&spread(b)));
-    let level = level.ok_or("no episodes in that folder")?;
+    let fault = arguments.next().unwrap_or_default();
+    let wanted = |curve: &Curve| curve.faults.iter().any(|(what, ..)| what.starts_with(&fault));
+    let level = episodes.iter().filter(|(_, curve)| wanted(curve)).map(|(level, _)| *level).min();
+    let level = level.ok_or("no episode with that fault in that folder")?;
     let curves: Vec<&Curve> = episodes.iter().filter(|(own, _)| *own == level).map(|(_, curve)| curve).collect();
 
     let root = SVGBackend::new(&picture, (900, 360)).into_drawing_area();
@@ -80,7 +74,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             .iter()
             .map(|&(_, onset, end)| Rectangle::new([(onset, 0.0), (end, 102.0)], RGBColor(246, 226, 220).filled())),
     )?;
-    chart.configure_mesh().disable_x_mesh().x_desc("minutes").y_desc("good requests, %").draw()?;
+    chart.configure_mesh().disable_x_mesh().light_line_style(TRANSPARENT).x_desc("minutes").y_desc("good requests, %").draw()?;
     let colours = [RGBColor(120, 120, 120), RGBColor(0, 114, 178), RGBColor(0, 158, 115), RGBColor(213, 94, 0)];
     for (curve, &colour) in curves.iter().zip(colours.iter().cycle()) {
         chart
