@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use microcloud_policy::network::{
-    CheckpointError, MANIFEST_FILE, Manifest, POLICY_FILE, PolicyFile, sha256_hex, verified_file,
+    CheckpointError, MANIFEST_FILE, Manifest, POLICY_FILE, PolicyFile, resolve, sha256_hex, verified_file,
 };
 use safetensors::{Dtype, SafeTensorError, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
@@ -110,12 +110,16 @@ pub fn read_latest(
     config: &TrainConfig,
 ) -> Result<(SavedLearner, RunState), TrainError> {
     let latest = folder.join("checkpoints").join("latest");
-    let path = microcloud_policy::network::resolve(&latest).map_err(|error| match error {
+    let path = resolve(&latest).map_err(|error| match error {
         CheckpointError::NotFound { path, .. } => {
             TrainError::corrupt(&path, "it is missing, and there are checkpoints")
         }
         error => error.into(),
     })?;
+    // A run that has not been evaluated yet has no best checkpoint.
+    if let Err(error @ CheckpointError::Corrupt { .. }) = resolve(&folder.join("checkpoints").join("best")) {
+        return Err(error.into());
+    }
     let file = path.join(POLICY_FILE);
     let policy = PolicyFile::from_bytes(&verified_file(&path, POLICY_FILE)?, &file)?;
     if policy.observation_schema != labels.observation_schema || policy.action_schema != labels.action_schema {

@@ -135,3 +135,20 @@ fn saved_scenario(path: &Path) -> Result<Scenario, TrainError> {
     })?;
     Scenario::from_toml(&text, &path.display().to_string()).map_err(|error| TrainError::corrupt(path, error))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_fit_into_memory_is_refused_by_its_keys() {
+        let topology = Topology::new(Scenario::load("spine12").unwrap()).unwrap();
+        let mut config = TrainConfig::default();
+        small_enough(&topology, &config).unwrap();
+        config.ppo.hidden = vec![1 << 20, 1 << 20];
+        assert!(small_enough(&topology, &config).unwrap_err().to_string().starts_with("ppo.hidden: "));
+        config.ppo.num_envs = 1 << 30;
+        let error = small_enough(&topology, &config).unwrap_err();
+        assert!(error.exit_code() == 2 && error.to_string().starts_with("ppo.num_envs, ppo.num_steps: "), "{error}");
+    }
+}
