@@ -121,6 +121,27 @@ fn a_pointer_out_of_the_checkpoints_folder_is_refused() {
 }
 
 #[test]
+fn equal_policies_make_equal_bytes() {
+    let bytes = policy_file().to_bytes().unwrap();
+    assert!((0..8).all(|_| policy_file().to_bytes().unwrap() == bytes));
+    assert_eq!(u64::from_le_bytes(bytes[..8].try_into().unwrap()) % 8, 0);
+}
+
+#[test]
+fn a_checkpoint_without_manifest_and_a_pointer_that_is_no_file_are_corrupt() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    let checkpoint = run.join("checkpoints/000000128");
+    write_checkpoint(&checkpoint, &policy_file().to_bytes().unwrap());
+    fs::create_dir(run.join("checkpoints/best")).unwrap();
+    let error = load(&run).unwrap_err();
+    assert!(error.exit_code() == 3 && error.to_string().contains("best"), "{error}");
+    fs::remove_file(checkpoint.join(MANIFEST_FILE)).unwrap();
+    let error = load(&checkpoint).unwrap_err();
+    assert!(error.exit_code() == 3 && error.to_string().contains(MANIFEST_FILE), "{error}");
+}
+
+#[test]
 fn what_is_missing_or_made_for_another_environment_is_a_usage_error() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(load(&folder.path().join("nothing")).unwrap_err().exit_code(), 2);

@@ -1,6 +1,6 @@
 //! What can stop a training run.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use microcloud_core::ScenarioError;
 use microcloud_policy::network::CheckpointError;
@@ -45,6 +45,14 @@ pub enum TrainError {
 }
 
 impl TrainError {
+    /// A file whose content is not what was written; a reason that begins with the file's name loses it.
+    pub(crate) fn corrupt(path: &Path, reason: impl ToString) -> Self {
+        let reason = reason.to_string();
+        let named = format!("{}: ", path.display());
+        let reason = reason.strip_prefix(&named).unwrap_or(&reason).to_owned();
+        Self::Checkpoint(CheckpointError::Corrupt { path: path.to_owned(), reason })
+    }
+
     /// The exit code of a command that fails with this error.
     pub fn exit_code(&self) -> u8 {
         match self {

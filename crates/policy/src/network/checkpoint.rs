@@ -40,7 +40,8 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
 /// one that `checkpoints/best` names.
 ///
 /// # Errors
-/// [`CheckpointError::NotFound`] where there is none, [`CheckpointError::Corrupt`] where `best` names nothing usable.
+/// [`CheckpointError::NotFound`] where there is none, [`CheckpointError::Corrupt`] where `best` is no file or names
+/// nothing usable.
 pub fn resolve(path: &Path) -> Result<PathBuf, CheckpointError> {
     if path.join(POLICY_FILE).is_file() {
         return Ok(path.to_owned());
@@ -49,7 +50,10 @@ pub fn resolve(path: &Path) -> Result<PathBuf, CheckpointError> {
     if checkpoints.is_dir() {
         return named_checkpoint(&checkpoints.join("best"));
     }
-    if matches!(path.file_name().and_then(|name| name.to_str()), Some("best" | "latest")) && path.is_file() {
+    let in_checkpoints = path.parent().and_then(Path::file_name).is_some_and(|name| name == "checkpoints");
+    if matches!(path.file_name().and_then(|name| name.to_str()), Some("best" | "latest"))
+        && (path.is_file() || in_checkpoints && path.symlink_metadata().is_ok())
+    {
         return named_checkpoint(path);
     }
     let reason = if path.exists() {
@@ -63,18 +67,18 @@ pub fn resolve(path: &Path) -> Result<PathBuf, CheckpointError> {
 /// The bytes of the file `name` in the checkpoint `folder`, after its checksum was found to be the manifest's.
 ///
 /// # Errors
-/// [`CheckpointError::Corrupt`] where the manifest cannot be understood, does not list the file, or lists another
-/// checksum; [`CheckpointError::NotFound`] and [`CheckpointError::Unreadable`] as the file system says.
+/// [`CheckpointError::Corrupt`] where the manifest or the file is missing, or the manifest cannot be understood, does
+/// not list the file, or lists another checksum; [`CheckpointError::Unreadable`] as the file system says.
 pub fn verified_file(folder: &Path, name: &str) -> Result<Vec<u8>, CheckpointError> {
     let manifest_path = folder.join(MANIFEST_FILE);
-    let manifest: Manifest = serde_json::from_slice(&read(&manifest_path)?)
+    let manifest: Manifest = serde_json::from_slice(&read(&manifest_path).map_err(damaged)?)
         .map_err(|error| CheckpointError::Corrupt { path: manifest_path.clone(), reason: error.to_string() })?;
     let Some(expected) = manifest.sha256.get(name) else {
         let reason = format!("it has no checksum of {name}");
         return Err(CheckpointError::Corrupt { path: manifest_path, reason });
     };
     let path = folder.join(name);
-    let bytes = read(&path)?;
+    let bytes = read(&path).map_err(damaged)?;
     let found = sha256_hex(&bytes);
     if !found.eq_ignore_ascii_case(expected) {
         let reason = format!("its SHA-256 is {found}, and {MANIFEST_FILE} says {expected}");
@@ -83,9 +87,31 @@ pub fn verified_file(folder: &Path, name: &str) -> Result<Vec<u8>, CheckpointErr
     Ok(bytes)
 }
 
+/// A part of a checkpoint that is missing is damage, where a checkpoint that is missing is not.
+fn damaged(error: CheckpointError) -> CheckpointError {
+    match error {
+        CheckpointError::NotFound { path, reason } => CheckpointError::Corrupt { path, reason },
+        error => error,
+    }
+}
+
+/// A pointer that was never written is no damage; a folder, a link to nowhere or a loop of links is.
+fn pointer_damaged(error: CheckpointError) -> CheckpointError {
+    match error {
+        CheckpointError::NotFound { path, reason } if path.symlink_metadata().is_ok() => {
+            CheckpointError::Corrupt { path, reason }
+        }
+        CheckpointError::Unreadable { path, source } if source.kind() != ErrorKind::PermissionDenied => {
+            CheckpointError::Corrupt { path, reason: source.to_string() }
+        }
+        error => error,
+    }
+}
+
 fn named_checkpoint(pointer: &Path) -> Result<PathBuf, CheckpointError> {
     let corrupt = |reason: String| CheckpointError::Corrupt { path: pointer.to_owned(), reason };
-    let text = String::from_utf8(read(pointer)?).map_err(|_| corrupt("it is not text".into()))?;
+    let text =
+        String::from_utf8(read(pointer).map_err(pointer_damaged)?).map_err(|_| corrupt("it is not text".into()))?;
     let name = Path::new(text.trim());
     let mut components = name.components();
     if !matches!((components.next(), components.next()), (Some(Component::Normal(_)), None)) {

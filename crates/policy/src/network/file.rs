@@ -1,6 +1,6 @@
 //! The file `policy.safetensors`: an actor-critic with its normaliser and what it was trained for.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use ndarray::{Array1, Array2};
@@ -34,7 +34,7 @@ pub struct PolicyFile {
 }
 
 impl PolicyFile {
-    /// The file's bytes.
+    /// The file's bytes; equal policies make equal bytes.
     ///
     /// # Errors
     /// Only where the safetensors crate refuses the tensors.
@@ -64,9 +64,8 @@ impl PolicyFile {
             ("observation_schema", &self.observation_schema),
             ("action_schema", &self.action_schema),
         ];
-        let metadata: HashMap<String, String> =
-            metadata.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-        safetensors::serialize(views, Some(metadata))
+        let bytes = safetensors::serialize(views, None)?;
+        with_metadata(&bytes, &metadata.into_iter().collect())
     }
 
     /// Reads the file's bytes; `path` is what errors name.
@@ -158,6 +157,20 @@ impl TensorReader<'_> {
         self.read += 1;
         Ok((tensor.shape().to_vec(), values))
     }
+}
+
+/// The file `bytes`, which has no metadata, with `metadata` in the order of its keys.
+fn with_metadata(bytes: &[u8], metadata: &BTreeMap<&str, &str>) -> Result<Vec<u8>, safetensors::SafeTensorError> {
+    // The crate takes a hash map, whose order differs from run to run.
+    let (size, _) = SafeTensors::read_metadata(bytes)?;
+    let (header, data) = bytes[8..].split_at(size);
+    let header = header.trim_ascii_end().strip_prefix(b"{").unwrap_or_default();
+    let mut text = b"{\"__metadata__\":".to_vec();
+    text.extend(serde_json::to_vec(metadata)?);
+    text.push(b',');
+    text.extend(header);
+    text.resize(text.len().next_multiple_of(8), b' ');
+    Ok([&(text.len() as u64).to_le_bytes(), text.as_slice(), data].concat())
 }
 
 fn little_endian<'a>(values: impl IntoIterator<Item = &'a f32>) -> Vec<u8> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
-use clap::Parser;
+use clap::{Parser, error::ErrorKind};
 use microcloud_train::run::{
     OnExists, Outcome, Placement, PreparedRun, ProgressMode, RunFolder, RunSetup, execute, final_evaluation, place,
 };
@@ -20,7 +20,7 @@ Exit codes: 0 complete, 2 usage or configuration, 3 corrupt file, 4 diverged, 5 
 
 /// Trains a policy; as typed, PPO on spine12 with seed 1, ending with an evaluation table.
 #[derive(Debug, Parser)]
-#[command(name = "train", version, after_help = EXAMPLE)]
+#[command(name = "train", version, after_help = EXAMPLE, allow_negative_numbers = true)]
 struct Arguments {
     /// A built-in scenario's name, or a scenario file
     #[arg(long, value_name = "NAME|FILE.toml")]
@@ -124,21 +124,44 @@ impl Arguments {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    match train(&arguments) {
-        Ok(code) => code,
-        Err(error) => {
-            let code = error.downcast_ref::<TrainError>().map_or(1, TrainError::exit_code);
-            let _ = writeln!(std::io::stderr(), "error: {error:#}");
-            ExitCode::from(code)
-        }
+    let result = match parse() {
+        Ok(Some(arguments)) => train(&arguments),
+        Ok(None) => Ok(ExitCode::SUCCESS),
+        Err(error) => Err(error.into()),
+    };
+    result.unwrap_or_else(|error| {
+        // The trainer's own errors say what caused them.
+        let own = error.downcast_ref::<TrainError>();
+        let text = own.map_or_else(|| format!("{error:#}"), ToString::to_string);
+        let _ = writeln!(std::io::stderr(), "error: {text}");
+        ExitCode::from(own.map_or(1, TrainError::exit_code))
+    })
+}
+
+/// The command's arguments; none where help or the version was asked for, and printed.
+fn parse() -> Result<Option<Arguments>, TrainError> {
+    let error = match Arguments::try_parse() {
+        Ok(arguments) => return Ok(Some(arguments)),
+        Err(error) => error,
+    };
+    let text = error.render().to_string();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => print(&text).map(|()| None),
+        _ => Err(TrainError::Usage(one_line(&text))),
     }
+}
+
+/// clap's message without its usage section, on one line.
+fn one_line(text: &str) -> String {
+    let said = text.split("\nUsage:").next().unwrap_or(text).split("\nFor more information").next().unwrap_or(text);
+    let words: Vec<&str> = said.split_whitespace().collect();
+    format!("{}; see `--help`", words.join(" ").trim_start_matches("error: "))
 }
 
 fn train(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let (config, placement) = arguments.resolve()?;
     if arguments.print_config {
-        print(&config.to_toml());
+        print(&config.to_toml())?;
         return Ok(ExitCode::SUCCESS);
     }
     let run = PreparedRun::new(
@@ -162,7 +185,7 @@ fn train(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     match outcome {
         Outcome::Completed(table) => {
             if !matches!(arguments.progress, ProgressMode::Json | ProgressMode::None) {
-                print(&format!("{table}\nrun folder: {}\n", run.folder.path().display()));
+                print(&format!("{table}\nrun folder: {}\n", run.folder.path().display()))?;
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -189,6 +212,12 @@ fn stop_on_interrupt() -> anyhow::Result<Arc<AtomicBool>> {
 }
 
 /// Prints to standard output; a closed pipe is no error.
-fn print(text: &str) {
-    let _ = std::io::stdout().write_all(text.as_bytes());
+fn print(text: &str) -> Result<(), TrainError> {
+    let mut output = std::io::stdout().lock();
+    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+        Err(source) if source.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(TrainError::Disk { path: "standard output".into(), source })
+        }
+        _ => Ok(()),
+    }
 }

@@ -1,6 +1,7 @@
 //! What a run is configured by: built-in values, then a TOML file, then flags, then `--set`.
 
 mod ppo;
+mod ranges;
 mod resolve;
 
 use serde::{Deserialize, Serialize};
@@ -82,47 +83,6 @@ impl TrainConfig {
                 ALGORITHMS.join(", ")
             )));
         }
-        let ppo = &self.ppo;
-        let count = |key: &str, value: u64, least: u64, most: u64| {
-            if (least..=most).contains(&value) {
-                Ok(())
-            } else {
-                Err(TrainError::Usage(format!("{key}: {value} is out of range; allowed: {least} to {most}")))
-            }
-        };
-        let real = |key: &str, value: f64, least: f64, most: f64| {
-            if value.is_finite() && (least..=most).contains(&value) {
-                Ok(())
-            } else {
-                Err(TrainError::Usage(format!("{key}: {value} is out of range; allowed: {least} to {most}")))
-            }
-        };
-        count("seed", self.seed, 0, u64::from(u32::MAX))?;
-        count("total_timesteps", self.total_timesteps, 1, 1_000_000_000_000)?;
-        count("threads", self.threads as u64, 1, 1024)?;
-        count("checkpoint_every", self.checkpoint_every, 1, 1_000_000_000_000)?;
-        count("eval_every", self.eval_every, 1, 1_000_000_000_000)?;
-        count("eval_episodes", self.eval_episodes as u64, 1, 65_536)?;
-        count("final_episodes", self.final_episodes as u64, 1, 1_000_000)?;
-        count("final_control_episodes", self.final_control_episodes as u64, 0, 1_000_000)?;
-        count("ppo.num_envs", ppo.num_envs as u64, 1, 65_536)?;
-        count("ppo.num_steps", ppo.num_steps as u64, 1, 65_536)?;
-        let rows = (ppo.num_envs * ppo.num_steps) as u64;
-        count("ppo.num_envs times ppo.num_steps", rows, 1, 16_777_216)?;
-        count("ppo.num_minibatches", ppo.num_minibatches as u64, 1, rows)?;
-        count("ppo.update_epochs", ppo.update_epochs as u64, 1, 1000)?;
-        count("length of ppo.hidden", ppo.hidden.len() as u64, 1, 8)?;
-        for &size in &ppo.hidden {
-            count("ppo.hidden", size as u64, 1, 8192)?;
-        }
-        real("ppo.learning_rate", ppo.learning_rate, 1e-12, 1e6)?;
-        real("ppo.gamma", ppo.gamma, 0.0, 1.0)?;
-        real("ppo.gae_lambda", ppo.gae_lambda, 0.0, 1.0)?;
-        real("ppo.clip_coef", ppo.clip_coef, 1e-6, 10.0)?;
-        real("ppo.ent_coef", ppo.ent_coef, 0.0, 100.0)?;
-        real("ppo.vf_coef", ppo.vf_coef, 0.0, 1000.0)?;
-        real("ppo.max_grad_norm", ppo.max_grad_norm, 1e-9, 1e9)?;
-        real("ppo.no_op_prior", ppo.no_op_prior, 0.0, 0.999_999)?;
-        ppo.target_kl.map_or(Ok(()), |limit| real("ppo.target_kl", limit, 1e-9, 1e9))
+        ranges::check(self)
     }
 }

@@ -1,17 +1,18 @@
 //! Merging the sources of a configuration, and errors that name source, key and the nearest known key.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::TrainConfig;
+use super::{TrainConfig, ranges};
 use crate::error::TrainError;
 
 /// Keys that may be set and have no value by default.
 const OPTIONAL_KEYS: [&str; 1] = ["ppo.target_kl"];
-/// Keys that may differ between a run and its resumption, because no result depends on them.
-const FREE_KEYS: [&str; 1] = ["threads"];
+/// Keys that may differ between a run and its resumption, because training does not depend on them.
+const FREE_KEYS: [&str; 3] = ["threads", "final_episodes", "final_control_episodes"];
 
 /// Values from a file and from the command line, each with the words by which an error names its source.
 #[derive(Debug, Clone, Default)]
@@ -23,11 +24,14 @@ impl ConfigSources {
     /// Adds every value of a TOML file.
     ///
     /// # Errors
-    /// [`TrainError::Usage`] where the file cannot be read, is no TOML or has an unknown key.
+    /// [`TrainError::Usage`] where the file cannot be read, is no TOML or has an unknown key, and
+    /// [`TrainError::Checkpoint`] where it is not text.
     pub fn add_file(&mut self, path: &Path) -> Result<(), TrainError> {
         let origin = path.display().to_string();
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| TrainError::Usage(format!("{origin}: cannot be read: {error}")))?;
+        let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {
+            ErrorKind::InvalidData => TrainError::corrupt(path, "it is not text; a configuration is TOML in UTF-8"),
+            _ => TrainError::Usage(format!("{origin}: cannot be read: {error}")),
+        })?;
         self.add_toml(&text, &origin)
     }
 
@@ -56,8 +60,11 @@ impl ConfigSources {
     /// Adds a `KEY=VALUE` as `--set` takes it; a value that is no TOML is a string.
     ///
     /// # Errors
-    /// [`TrainError::Usage`] where there is no `=` or the key is unknown.
+    /// [`TrainError::Usage`] where there is no `=`, a line break, or the key is unknown.
     pub fn add_assignment(&mut self, assignment: &str) -> Result<(), TrainError> {
+        if assignment.contains(['\n', '\r']) {
+            return Err(TrainError::Usage(format!("--set {assignment:?}: it has a line break; allowed: KEY=VALUE")));
+        }
         let origin = format!("--set {assignment}");
         let Some((key, text)) = assignment.split_once('=') else {
             return Err(TrainError::Usage(format!("{origin}: it has no '='; allowed: KEY=VALUE")));
@@ -89,16 +96,35 @@ impl ConfigSources {
         let mut table = default_table();
         for (origin, key, value) in &self.entries {
             set(&mut table, key, value.clone());
-            TrainConfig::deserialize(Value::Table(table.clone()))
-                .map_err(|error| TrainError::Usage(format!("{origin}: {key}: {}", first_line(&error))))?;
+            TrainConfig::deserialize(Value::Table(table.clone())).map_err(|error| {
+                let allowed = ranges::allowed(key).map(|allowed| format!("; allowed: {allowed}"));
+                let (error, allowed) = (first_line(&error), allowed.unwrap_or_default());
+                TrainError::Usage(format!("{origin}: {key}: {error}{allowed}"))
+            })?;
         }
         let config =
             TrainConfig::deserialize(Value::Table(table)).map_err(|error| TrainError::Usage(first_line(&error)))?;
-        config.validate()?;
+        config.validate().map_err(|error| self.located(error))?;
         Ok(config)
     }
 
-    /// The configuration of a run that is resumed: `saved`, with what results do not depend on from these sources.
+    /// The error of a value, with the source that it came from.
+    fn located(&self, error: TrainError) -> TrainError {
+        let message = error.to_string();
+        let key = message.split([' ', ':']).next().unwrap_or_default();
+        match self.entries.iter().rfind(|(_, entry, _)| entry == key) {
+            Some((origin, ..)) => TrainError::Usage(format!("{origin}: {message}")),
+            None => error,
+        }
+    }
+
+    /// The first key with a value by default that no source gives.
+    pub fn missing_key(&self) -> Option<String> {
+        let mut keys = known_keys().into_iter().filter(|key| !OPTIONAL_KEYS.contains(&key.as_str()));
+        keys.find(|key| !self.entries.iter().any(|(_, entry, _)| entry == key))
+    }
+
+    /// The configuration of a run that is resumed: `saved`, with what training does not depend on from these sources.
     ///
     /// # Errors
     /// [`TrainError::Usage`] where a source contradicts `saved`, or as [`Self::resolve`].
@@ -212,9 +238,12 @@ mod tests {
         assert!(message("[ppo]\ngama = 1.0", &[]).starts_with("x.toml: there is no key \"ppo.gama\""));
         assert!(message("", &["zzzz=1"]).contains("allowed: "));
         assert!(message("", &["ppo.gamma=high"]).contains("--set ppo.gamma=high"));
-        assert!(message("", &["ppo.gamma=2"]).contains("allowed: 0 to 1"));
+        assert_eq!(message("", &["ppo.gamma=2"]), "--set ppo.gamma=2: ppo.gamma = 2; allowed: 0.0 to 1.0");
+        let not_a_number = message("[ppo]\nlearning_rate = nan", &[]);
+        assert!(not_a_number.starts_with("x.toml: ppo.learning_rate = NaN; allowed: 1e-12 to "), "{not_a_number}");
+        assert!(message("", &["ppo.gamma=0.9\nseed = 2"]).contains("line break"));
         assert!(message("", &["algo=dqn"]).contains("not available yet; allowed: ppo"));
-        assert!(message("", &["seed=-1"]).contains("seed"));
+        assert!(message("", &["seed=-1"]).contains("allowed: 0 to 4294967295"));
         assert!(message("seed = ", &[]).contains("line 1"));
     }
 
@@ -228,6 +257,7 @@ mod tests {
         };
         assert_eq!(resume("--seed", "seed", 3).unwrap(), saved);
         assert_eq!(resume("--threads", "threads", 2).unwrap().threads, 2);
+        assert_eq!(resume("--set", "final_episodes", 7).unwrap().final_episodes, 7);
         assert!(resume("--seed", "seed", 4).unwrap_err().to_string().contains("--seed 4: contradicts runs/x"));
     }
 }

@@ -1,16 +1,18 @@
 //! Checkpoint folders: writing them whole, and reading the latest one back to go on from it.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::io::ErrorKind;
+use std::path::PathBuf;
 
 use microcloud_policy::network::{
-    CheckpointError, MANIFEST_FILE, Manifest, POLICY_FILE, PolicyFile, sha256_hex, verified_file,
+    CheckpointError, MANIFEST_FILE, Manifest, POLICY_FILE, PolicyFile, resolve, sha256_hex, verified_file,
 };
 use safetensors::{Dtype, SafeTensorError, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
 
 use super::files::{write_folder, write_whole};
 use super::folder::RunFolder;
+use crate::config::TrainConfig;
 use crate::error::TrainError;
 use crate::learner::SavedLearner;
 use crate::normalization::{ReturnScaler, RunningMoments};
@@ -105,9 +107,19 @@ pub fn read_latest(
     folder: &RunFolder,
     labels: &PolicyLabels,
     names: &[String],
-    gamma: f64,
+    config: &TrainConfig,
 ) -> Result<(SavedLearner, RunState), TrainError> {
-    let path = microcloud_policy::network::resolve(&folder.join("checkpoints").join("latest"))?;
+    let latest = folder.join("checkpoints").join("latest");
+    let path = resolve(&latest).map_err(|error| match error {
+        CheckpointError::NotFound { path, .. } => {
+            TrainError::corrupt(&path, "it is missing, and there are checkpoints")
+        }
+        error => error.into(),
+    })?;
+    // A run that has not been evaluated yet has no best checkpoint.
+    if let Err(error @ CheckpointError::Corrupt { .. }) = resolve(&folder.join("checkpoints").join("best")) {
+        return Err(error.into());
+    }
     let file = path.join(POLICY_FILE);
     let policy = PolicyFile::from_bytes(&verified_file(&path, POLICY_FILE)?, &file)?;
     if policy.observation_schema != labels.observation_schema || policy.action_schema != labels.action_schema {
@@ -122,15 +134,45 @@ pub fn read_latest(
     let state: RunState =
         serde_json::from_slice(&state_bytes).map_err(|error| corrupt(STATE_FILE, error.to_string()))?;
     let trainer = verified_file(&path, TRAINER_FILE)?;
-    let mut saved =
-        read_trainer(&trainer, names, &state, gamma, policy).map_err(|reason| corrupt(TRAINER_FILE, reason))?;
+    let mut saved = read_trainer(&trainer, names, &state, config.ppo.gamma, policy)
+        .map_err(|reason| corrupt(TRAINER_FILE, reason))?;
     saved.iteration = state.iteration;
+    check_state(&state, config).map_err(|reason| corrupt(STATE_FILE, reason))?;
     Ok((saved, state))
 }
 
-/// Whether a run's folder has a checkpoint to go on from.
-pub fn has_latest(folder: &Path) -> bool {
-    folder.join("checkpoints").join("latest").is_file()
+/// What in a state no run of this configuration can have come to.
+fn check_state(state: &RunState, config: &TrainConfig) -> Result<(), String> {
+    let ppo = &config.ppo;
+    let rows = (ppo.num_envs * ppo.num_steps) as u64;
+    let RunState { step, iteration, .. } = *state;
+    if iteration.checked_mul(rows) != Some(step) {
+        return Err(format!("step {step} is not iteration {iteration} times the {rows} steps of a rollout"));
+    }
+    if iteration > config.total_timesteps.div_ceil(rows) {
+        return Err(format!("step {step} is after the run's end at {}", config.total_timesteps));
+    }
+    let most = iteration.saturating_mul((ppo.update_epochs as u64).saturating_mul(ppo.num_minibatches as u64));
+    let steps = state.optimizer_steps as u64;
+    if steps > most || steps == 0 && iteration > 0 {
+        return Err(format!("optimizer_steps is {steps} after {iteration} iterations"));
+    }
+    if !(state.wall_s.is_finite() && state.wall_s >= 0.0) {
+        return Err(format!("wall_s is {}", state.wall_s));
+    }
+    Ok(())
+}
+
+/// Whether a run's folder has checkpoints to go on from.
+pub fn has_any(folder: &RunFolder) -> Result<bool, TrainError> {
+    let checkpoints = folder.join("checkpoints");
+    let entries = match std::fs::read_dir(&checkpoints) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(TrainError::corrupt(&checkpoints, error)),
+    };
+    // What a run was writing as it was killed is no checkpoint.
+    Ok(entries.flatten().any(|entry| !entry.file_name().as_encoded_bytes().ends_with(b".tmp")))
 }
 
 fn json(value: &impl Serialize) -> Vec<u8> {
@@ -191,7 +233,14 @@ fn read_trainer(
         values.iter().all(|value| value.is_finite()).then_some(values).ok_or(format!("{name} is not finite"))
     };
     let moments = |name: &String| {
-        Ok(Moments { first: floats(&format!("adam.{name}.first"))?, second: floats(&format!("adam.{name}.second"))? })
+        let moments =
+            Moments { first: floats(&format!("adam.{name}.first"))?, second: floats(&format!("adam.{name}.second"))? };
+        let positive = moments.second.iter().all(|&square| square >= 0.0);
+        positive.then_some(moments).ok_or(format!("adam.{name}.second has a negative value"))
+    };
+    let sound = |name: &str, moments: RunningMoments| {
+        let positive = moments.count >= 0.0 && moments.squares.iter().all(|&square| square >= 0.0);
+        positive.then_some(moments).ok_or(format!("{name} has a negative count or variance"))
     };
     let optimizer = match state.optimizer_steps {
         0 => None,
@@ -204,17 +253,19 @@ fn read_trainer(
                 return Err("return_scaler.moments has not three values".into());
             };
             let moments = RunningMoments { count, mean: vec![mean], squares: vec![squares] };
+            let moments = sound("return_scaler.moments", moments)?;
             Some(ReturnScaler::from_parts(doubles("return_scaler.returns")?, gamma, moments))
         }
     };
     let &[count] = doubles("normalizer.count")?.as_slice() else {
         return Err("normalizer.count has not one value".into());
     };
+    let moments = RunningMoments { count, mean: doubles("normalizer.mean")?, squares: doubles("normalizer.squares")? };
     Ok(SavedLearner {
         iteration: state.iteration,
         network: policy.network,
         optimizer,
-        moments: RunningMoments { count, mean: doubles("normalizer.mean")?, squares: doubles("normalizer.squares")? },
+        moments: sound("normalizer", moments)?,
         scaler,
     })
 }

@@ -58,14 +58,20 @@ pub enum Outcome {
     Interrupted,
 }
 
-/// Runs to the end and writes `exit.json`, whatever the end is.
+/// Runs to the end and writes `exit.json`, whatever the end is; a run that cannot be resumed keeps the one it has.
 ///
 /// # Errors
 /// See [`TrainError`]; `exit.json` says the same.
 pub fn execute(setup: RunSetup<'_>) -> Result<Outcome, TrainError> {
     let folder = setup.folder.clone();
     let mut step = 0;
-    let result = Run::start(setup).and_then(|mut run| {
+    let resumed = setup.resumed;
+    let started = Run::start(setup);
+    if resumed && started.is_err() {
+        // How the run ended before still holds.
+        return started.map(|_| Outcome::Interrupted);
+    }
+    let result = started.and_then(|mut run| {
         let result = run.play_out();
         step = run.learner.step();
         run.progress.finish();
@@ -109,22 +115,21 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn start(setup: RunSetup<'a>) -> Result<Self, TrainError> {
         let RunSetup { config, folder, task, labels, .. } = setup;
-        // The end of an earlier part of the run is not this part's.
-        let _ = std::fs::remove_file(folder.join("exit.json"));
         let mut log = RunLog::open(&folder)?;
         let mut learner = Learner::new(config.ppo.clone(), task, config.total_timesteps, config.seed, config.threads)?;
         let mut state = RunState::default();
-        if setup.resumed && checkpoint::has_latest(folder.path()) {
+        if setup.resumed && checkpoint::has_any(&folder)? {
             let names = learner.parameter_names();
-            let (saved, saved_state) = checkpoint::read_latest(&folder, &labels, &names, config.ppo.gamma)?;
-            learner.restore(saved).map_err(|reason| {
-                TrainError::Usage(format!("{}: cannot be resumed: {reason}", folder.path().display()))
-            })?;
+            let (saved, saved_state) = checkpoint::read_latest(&folder, &labels, &names, &config)?;
+            let path = folder.join("checkpoints").join(checkpoint::checkpoint_name(saved_state.step));
+            learner.restore(saved).map_err(|reason| TrainError::corrupt(&path, reason))?;
             state = saved_state;
         }
         log.line(&format!("step {}: {}", state.step, if setup.resumed { "resumed" } else { "started" }));
         let metrics = JsonLines::open(&folder.join("metrics.jsonl"), state.step)?;
         let events = TensorBoard::new(folder.path());
+        // The end of an earlier part of the run is not this part's.
+        let _ = std::fs::remove_file(folder.join("exit.json"));
         Ok(Self {
             progress: Progress::new(setup.progress, state.step, learner.total_steps()),
             saved_step: (state.step > 0).then_some(state.step),

@@ -16,9 +16,12 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".tmp");
     let beside = path.with_file_name(name);
-    write_synced(&beside, bytes).map_err(disk(&beside))?;
-    fs::rename(&beside, path).map_err(disk(path))?;
-    sync_parent(path)
+    let written = write_synced(&beside, bytes).map_err(disk(&beside));
+    let written = written.and_then(|()| fs::rename(&beside, path).map_err(disk(path)));
+    if written.is_err() {
+        let _ = fs::remove_file(&beside);
+    }
+    written.and_then(|()| sync_parent(path))
 }
 
 /// Writes a folder of files and syncs it; the folder appears under its name with all of them or not at all.
@@ -29,17 +32,24 @@ pub fn write_folder(path: &Path, files: &[(&str, Vec<u8>)]) -> Result<(), TrainE
     if beside.exists() {
         fs::remove_dir_all(&beside).map_err(disk(&beside))?;
     }
-    fs::create_dir_all(&beside).map_err(disk(&beside))?;
+    let written = fill_and_rename(&beside, path, files);
+    if written.is_err() {
+        let _ = fs::remove_dir_all(&beside);
+    }
+    written.and_then(|()| sync_parent(path))
+}
+
+fn fill_and_rename(beside: &Path, path: &Path, files: &[(&str, Vec<u8>)]) -> Result<(), TrainError> {
+    fs::create_dir_all(beside).map_err(disk(beside))?;
     for (name, bytes) in files {
         let file = beside.join(name);
         write_synced(&file, bytes).map_err(disk(&file))?;
     }
-    sync(&beside)?;
+    sync(beside)?;
     if path.exists() {
         fs::remove_dir_all(path).map_err(disk(path))?;
     }
-    fs::rename(&beside, path).map_err(disk(path))?;
-    sync_parent(path)
+    fs::rename(beside, path).map_err(disk(path))
 }
 
 fn write_synced(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
@@ -55,4 +65,20 @@ fn sync_parent(path: &Path) -> Result<(), TrainError> {
 /// Folders can be synced on Unix; elsewhere renaming is what there is.
 fn sync(folder: &Path) -> Result<(), TrainError> {
     if cfg!(unix) { File::open(folder).and_then(|folder| folder.sync_all()).map_err(disk(folder)) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_write_leaves_nothing_beside() {
+        let folder = tempfile::tempdir().unwrap();
+        let taken = folder.path().join("taken");
+        fs::create_dir_all(taken.join("below")).unwrap();
+        assert!(write_whole(&taken, b"x").is_err());
+        assert!(write_folder(&folder.path().join("new"), &[("no/such", vec![1])]).is_err());
+        let names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, ["taken"]);
+    }
 }

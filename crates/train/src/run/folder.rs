@@ -1,6 +1,7 @@
 //! Where a run's files are, and what happens where a folder of that name exists already.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -64,10 +65,17 @@ pub fn place(run_dir: Option<&Path>, on_exists: OnExists, config: &TrainConfig) 
         let name = format!("{scenario}__{}__s{}__{now}", config.algo, config.seed);
         return Ok(Placement::Fresh(free(&Path::new("runs").join(name))));
     };
+    if path.as_os_str().is_empty() {
+        return Err(TrainError::Usage("--run-dir: it is empty; allowed: the path of a folder".into()));
+    }
     if is_free(path) {
         return Ok(Placement::Fresh(path.to_owned()));
     }
     match on_exists {
+        OnExists::New if path.file_name().is_none() => Err(TrainError::Usage(format!(
+            "--run-dir {}: it has no name to put a number behind; allowed: a path that ends in a name",
+            path.display()
+        ))),
         OnExists::New => Ok(Placement::Fresh(free(path))),
         OnExists::Resume => Ok(Placement::Resumed(path.to_owned())),
         OnExists::Fail => Err(TrainError::Usage(format!(
@@ -110,14 +118,25 @@ impl RunFolder {
     /// Opens the folder of a run that was started before, with its configuration.
     ///
     /// # Errors
-    /// [`TrainError::Usage`] where there is no run, or its configuration cannot be read.
+    /// [`TrainError::Usage`] where there is no run, [`TrainError::Checkpoint`] where its configuration is not whole.
     pub fn open(path: &Path) -> Result<(Self, TrainConfig), TrainError> {
         let file = path.join("config.toml");
-        let unreadable = |reason: String| TrainError::Usage(format!("{}: {reason}", file.display()));
-        let text = fs::read_to_string(&file).map_err(|error| unreadable(format!("no run to resume here: {error}")))?;
+        let corrupt = |reason: &dyn ToString| TrainError::corrupt(&file, reason.to_string());
+        let text = fs::read_to_string(&file).map_err(|error| match error.kind() {
+            ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::PermissionDenied => {
+                TrainError::Usage(format!("{}: no run to resume here: {error}", file.display()))
+            }
+            ErrorKind::InvalidData => corrupt(&"it is not text"),
+            _ => corrupt(&error),
+        })?;
         let mut sources = crate::config::ConfigSources::default();
-        sources.add_toml(&text, &file.display().to_string())?;
-        Ok((Self { path: path.to_owned() }, sources.resolve()?))
+        sources.add_toml(&text, &file.display().to_string()).map_err(|error| corrupt(&error))?;
+        // A run writes all of them, so that a file with fewer was cut.
+        if let Some(key) = sources.missing_key() {
+            return Err(corrupt(&format!("it has no key {key:?}")));
+        }
+        let config = sources.resolve().map_err(|error| corrupt(&error))?;
+        Ok((Self { path: path.to_owned() }, config))
     }
 
     /// The folder.

@@ -1,22 +1,29 @@
 //! From a configuration to everything a run on a scenario needs.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
-use microcloud_core::{Scenario, ScenarioError, Split, Topology};
+use microcloud_core::{Scenario, Split, Topology};
 use microcloud_policy::network::{CheckpointError, schema_hash};
 
 use super::checkpoint::PolicyLabels;
 use super::folder::{Placement, RunFolder};
+use super::lock::RunLock;
 use super::provenance::Provenance;
 use crate::cluster_task::ClusterTask;
 use crate::config::TrainConfig;
 use crate::error::TrainError;
 
+/// What a rollout, or the parameters, may take.
+const MOST_BYTES: u128 = 64 << 30;
+
 /// A run whose folder and scenario stand.
 pub struct PreparedRun {
     /// The folder.
     pub folder: RunFolder,
+    /// Keeps other processes out of the folder.
+    pub lock: RunLock,
     /// Whether the folder held the run before.
     pub resumed: bool,
     /// The scenario's constants.
@@ -40,8 +47,12 @@ impl PreparedRun {
             Placement::Resumed(path) => saved_scenario(&path.join("scenario.toml"))?,
         };
         let scenario_toml = scenario.to_toml();
-        let topology = Topology::new(scenario).map_err(TrainError::Scenario)?;
+        let topology = Topology::new(scenario).map_err(|error| match placement {
+            Placement::Fresh(_) => TrainError::Scenario(error),
+            Placement::Resumed(path) => TrainError::corrupt(&path.join("scenario.toml"), error),
+        })?;
         enough_levels(&topology, config)?;
+        small_enough(&topology, config)?;
         let name = &topology.scenario().name;
         let labels = PolicyLabels {
             algo: config.algo.clone(),
@@ -54,19 +65,28 @@ impl PreparedRun {
                 .map_err(|error| TrainError::Usage(error.to_string()))
         };
         let (task, evaluation_task) = (clusters(config.ppo.num_envs, true)?, clusters(config.eval_episodes, false)?);
-        let (folder, resumed) = match placement {
-            Placement::Resumed(path) => (RunFolder::create(path)?, true),
+        let (folder, lock, resumed) = match placement {
+            Placement::Resumed(path) => {
+                let folder = RunFolder::create(path)?;
+                let lock = RunLock::take(&folder)?;
+                (folder, lock, true)
+            }
             Placement::Fresh(path) => {
                 let provenance = Provenance::new(command_line, config.seed, name, &scenario_toml);
                 let manifest = serde_json::to_vec_pretty(&provenance).unwrap_or_default();
                 let folder = RunFolder::create(path)?;
+                let lock = RunLock::take(&folder)?;
+                if folder.join("config.toml").exists() {
+                    let path = path.display();
+                    return Err(TrainError::Usage(format!("{path}: another process has put a run there")));
+                }
                 folder.write("scenario.toml", scenario_toml.as_bytes())?;
                 folder.write("manifest.json", &manifest)?;
                 folder.write("config.toml", config.to_toml().as_bytes())?;
-                (folder, false)
+                (folder, lock, false)
             }
         };
-        Ok(Self { folder, resumed, labels, task, evaluation_task, topology })
+        Ok(Self { folder, lock, resumed, labels, task, evaluation_task, topology })
     }
 }
 
@@ -88,10 +108,47 @@ fn enough_levels(topology: &Topology, config: &TrainConfig) -> Result<(), TrainE
     Ok(())
 }
 
+/// Refuses a rollout or a network that would not fit into memory.
+fn small_enough(topology: &Topology, config: &TrainConfig) -> Result<(), TrainError> {
+    let ppo = &config.ppo;
+    let (width, num_actions) = (topology.observation_size() as u128, topology.num_actions() as u128);
+    // Observations are 4 bytes, masks 1, and everything else of a row less than 64; a minibatch is a copy.
+    let rollout = (ppo.num_envs as u128) * (ppo.num_steps as u128) * (4 * width + num_actions + 64) * 2;
+    let sizes = || ppo.hidden.iter().map(|&size| size as u128);
+    let inputs = || std::iter::once(width).chain(sizes());
+    let weights = |last: u128| inputs().zip(sizes().chain([last])).map(|(inputs, outputs)| (inputs + 1) * outputs);
+    // A weight has a gradient and two moments, each of 4 bytes.
+    let parameters = 16 * (weights(num_actions).sum::<u128>() + weights(1).sum::<u128>());
+    for (keys, bytes) in [("ppo.num_envs, ppo.num_steps", rollout), ("ppo.hidden", parameters)] {
+        if bytes > MOST_BYTES {
+            let (found, most) = (bytes >> 30, MOST_BYTES >> 30);
+            return Err(TrainError::Usage(format!("{keys}: these need {found} GiB; allowed: at most {most} GiB")));
+        }
+    }
+    Ok(())
+}
+
 fn saved_scenario(path: &Path) -> Result<Scenario, TrainError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| CheckpointError::Unreadable { path: path.to_owned(), source })?;
-    Scenario::from_toml(&text, &path.display().to_string()).map_err(|error: ScenarioError| {
-        CheckpointError::Corrupt { path: path.to_owned(), reason: error.to_string() }.into()
-    })
+    let text = std::fs::read_to_string(path).map_err(|source| match source.kind() {
+        ErrorKind::PermissionDenied => CheckpointError::Unreadable { path: path.to_owned(), source }.into(),
+        _ => TrainError::corrupt(path, source),
+    })?;
+    Scenario::from_toml(&text, &path.display().to_string()).map_err(|error| TrainError::corrupt(path, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_fit_into_memory_is_refused_by_its_keys() {
+        let topology = Topology::new(Scenario::load("spine12").unwrap()).unwrap();
+        let mut config = TrainConfig::default();
+        small_enough(&topology, &config).unwrap();
+        config.ppo.hidden = vec![1 << 20, 1 << 20];
+        assert!(small_enough(&topology, &config).unwrap_err().to_string().starts_with("ppo.hidden: "));
+        config.ppo.num_envs = 1 << 30;
+        let error = small_enough(&topology, &config).unwrap_err();
+        assert!(error.exit_code() == 2 && error.to_string().starts_with("ppo.num_envs, ppo.num_steps: "), "{error}");
+    }
 }

@@ -3,16 +3,18 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-fn train(folder: &Path, words: &[&str]) -> Output {
+pub fn train(folder: &Path, words: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_train")).args(words).current_dir(folder).output().unwrap()
 }
 
-fn refused(folder: &Path, words: &[&str], code: i32, parts: &[&str]) {
+pub fn refused(folder: &Path, words: &[&str], code: i32, parts: &[&str]) -> String {
     let output = train(folder, words);
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(code), "{words:?}: {message}");
     assert!(parts.iter().all(|part| message.contains(part)), "{words:?}: {message}");
     assert!(!message.contains("panicked") && !message.contains("backtrace"), "{message}");
+    assert_eq!(message.lines().count(), 1, "{message}");
+    message
 }
 
 #[test]
@@ -31,7 +33,18 @@ fn mistakes_are_usage_errors_that_say_what_is_allowed() {
     refused(path, &["--run-dir", "taken"], 2, &["taken", "--on-exists new"]);
     refused(path, &["--resume", "nowhere"], 2, &["nowhere"]);
     refused(path, &["--progress", "loud"], 2, &["plain"]);
-    refused(path, &["--run-dir", "taken/file/below"], 5, &["taken/file"]);
+    refused(path, &["--no-such-flag"], 2, &["--no-such-flag", "--help"]);
+    refused(path, &["--resume", "r", "--run-dir", "r"], 2, &["cannot be used with"]);
+    refused(path, &["--seed", "-1"], 2, &["allowed: 0 to 4294967295"]);
+    refused(path, &["--set", "ppo.learning_rate=nan"], 2, &["--set", "ppo.learning_rate = NaN", "allowed: 1e-12 to"]);
+    refused(path, &["--set", "seed=1\nthreads=2"], 2, &["line break"]);
+    refused(path, &["--run-dir", "..", "--on-exists", "new"], 2, &["--run-dir .."]);
+    refused(path, &["--num-envs", "65536", "--set", "ppo.num_steps=65536"], 2, &["ppo.num_envs * ppo.num_steps"]);
+    refused(path, &["--set", "ppo.hidden=[8192,8192,8192,8192,8192,8192,8192,9000]"], 2, &["ppo.hidden"]);
+    std::fs::write(path.join("binary.toml"), [0xff, 0, 0xfe]).unwrap();
+    refused(path, &["--config", "binary.toml"], 3, &["binary.toml"]);
+    let message = refused(path, &["--run-dir", "taken/file/below"], 5, &["taken/file"]);
+    assert_eq!(message.matches("os error").count(), 1, "{message}");
     assert!(!path.join("runs").exists());
 }
 
@@ -65,4 +78,14 @@ fn a_short_run_completes_resumes_and_refuses_contradictions() {
     refused(path, &["--resume", "r", "--seed", "2"], 2, &["contradicts r"]);
     std::fs::write(path.join("r/checkpoints/000000128/state.json"), "{}").unwrap();
     refused(path, &["--resume", "r"], 3, &["state.json", "SHA-256"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_device_is_a_disk_error() {
+    for word in ["--help", "--print-config"] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let status = Command::new(env!("CARGO_BIN_EXE_train")).arg(word).stdout(full).output().unwrap().status;
+        assert_eq!(status.code(), Some(5), "{word}");
+    }
 }

@@ -2,6 +2,7 @@
 
 mod cart_pole;
 mod command;
+mod damage;
 mod gradients;
 mod learning;
 mod run_folder;

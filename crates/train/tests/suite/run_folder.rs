@@ -177,7 +177,8 @@ fn a_damaged_checkpoint_is_refused_as_corrupt() {
     *bytes.last_mut().unwrap() ^= 1;
     fs::write(&trainer, bytes).unwrap();
     let error = to_end(&config(), &path, true).unwrap_err();
-    assert_eq!((error.exit_code(), exit_code(&path)), (3, 3));
+    // How the run ended before still holds.
+    assert_eq!((error.exit_code(), exit_code(&path)), (3, 0));
     assert!(error.to_string().contains("trainer.safetensors"), "{error}");
 }
 
