@@ -74,7 +74,13 @@ fn main() -> Result<(), Box<dyn Error>> {
             .iter()
             .map(|&(_, onset, end)| Rectangle::new([(onset, 0.0), (end, 102.0)], RGBColor(246, 226, 220).filled())),
     )?;
-    chart.configure_mesh().disable_x_mesh().light_line_style(TRANSPARENT).x_desc("minutes").y_desc("good requests, %").draw()?;
+    chart
+        .configure_mesh()
+        .disable_x_mesh()
+        .light_line_style(TRANSPARENT)
+        .x_desc("minutes")
+        .y_desc("good requests, %")
+        .draw()?;
     let colours = [RGBColor(120, 120, 120), RGBColor(0, 114, 178), RGBColor(0, 158, 115), RGBColor(213, 94, 0)];
     for (curve, &colour) in curves.iter().zip(colours.iter().cycle()) {
         chart

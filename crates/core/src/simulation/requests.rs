@@ -23,9 +23,9 @@ const STATIONARY_LIMIT: f32 = 0.95;
 pub(super) fn forward(topology: &Topology, state: &mut ClusterState) {
     let dt = f32x4::splat(topology.tick_s);
     let ClusterState { services, calls, entry, arrivals_per_s, .. } = state;
-    retries_due(&topology.entry, entry, dt);
+    let due = retries_due(&topology.entry, entry, dt);
     entry.first_per_s = *arrivals_per_s;
-    entry.attempts_per_s = *arrivals_per_s + entry.due_per_s;
+    entry.attempts_per_s = *arrivals_per_s + due;
     services[topology.entry.to].inflow += entry.attempts_per_s;
 
     let table = queueing::table();
@@ -40,7 +40,7 @@ pub(super) fn forward(topology: &Topology, state: &mut ClusterState) {
         }
         for index in constants.calls.clone() {
             let (call, edge) = (&topology.calls[index], &mut calls[index]);
-            retries_due(call, edge, dt);
+            let due = retries_due(call, edge, dt);
             let capacity = capacity_of(&services[call.to]);
             let first = match call.mode {
                 CallMode::Sync | CallMode::Async => served * f32x4::splat(call.calls),
@@ -48,7 +48,7 @@ pub(super) fn forward(topology: &Topology, state: &mut ClusterState) {
                 CallMode::Consume => consume(call, &mut services[service], capacity, dt),
             };
             edge.first_per_s = first;
-            edge.attempts_per_s = (first + edge.due_per_s) * f32x4::splat(edge.pass);
+            edge.attempts_per_s = (first + due) * f32x4::splat(edge.pass);
             let callee = &mut services[call.to];
             callee.inflow += route(edge.attempts_per_s, callee);
         }
@@ -80,9 +80,10 @@ fn localise(table: &ServiceTable, own: &mut ServiceState, in_rotation: f32x4) {
 }
 
 /// Moves the retries that wait through their delay chain: each stage an exact exponential, fed by the one before.
-fn retries_due(table: &CallTable, call: &mut CallState, dt: f32x4) {
+/// Returns those that come out, per second.
+fn retries_due(table: &CallTable, call: &mut CallState, dt: f32x4) -> f32x4 {
     if !call.retrying {
-        return;
+        return f32x4::ZERO;
     }
     let stay = f32x4::splat(table.delay_stay);
     let pass = f32x4::splat(table.delay_pass);
@@ -93,14 +94,15 @@ fn retries_due(table: &CallTable, call: &mut CallState, dt: f32x4) {
         inflow = (call.waiting[stage] + inflow - kept).fast_max(f32x4::ZERO);
         call.waiting[stage] = kept;
     }
-    call.due_per_s = inflow / dt;
+    let due = inflow / dt;
     // A chain with less than a millionth of a call in it is empty.
     let left = call.waiting.iter().fold(call.granted_per_s, |sum, &stage| sum + stage);
     if left.simd_lt(f32x4::splat(1e-6)).all() {
         call.waiting = [f32x4::ZERO; DELAY_STAGES];
-        call.due_per_s = f32x4::ZERO;
         call.retrying = false;
+        return f32x4::ZERO;
     }
+    due
 }
 
 /// Admits, queues and serves a service's requests; returns what it serves per second.

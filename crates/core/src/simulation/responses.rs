@@ -132,7 +132,6 @@ fn finish(
     dt: f32,
 ) {
     own.calls_mean_s = calls_mean;
-    own.calls_variance = calls_variance;
     own.failure = unit(f32x4::ONE - own.own_success * calls_success);
     let kinds = if own.has_impaired { 2 } else { 1 };
     for population in &mut own.populations[..kinds] {

@@ -157,9 +157,8 @@ pub(crate) struct ServiceState {
     pub own_success: f32x4,
     /// Ratio of requests that fail, calls included, late answers not counted.
     pub failure: f32x4,
-    /// Seconds a request waits for calls, mean and variance.
+    /// Seconds a request waits for calls.
     pub calls_mean_s: f32x4,
-    pub calls_variance: f32x4,
     /// Hit ratio of a cache.
     pub hit_ratio: f32,
     /// Messages in a broker, and the ratio of publications it refuses.
@@ -216,8 +215,6 @@ pub(crate) struct CallState {
     pub retrying: bool,
     /// Retries granted in the last tick, per second.
     pub granted_per_s: f32x4,
-    /// Retries that are due this tick, per second.
-    pub due_per_s: f32x4,
     /// Budget in calls.
     pub tokens: f32x4,
     /// Share of retries that the budget allows.
