@@ -142,12 +142,19 @@ pub(crate) fn advance(topology: &Topology, state: &mut ClusterState) {
         }
         let arrived = start_up(own, table.startup_stay, up);
         if arrived.simd_gt(f32x8::ZERO).any() {
+            let mut joining = [f32x4::ZERO; 2];
             for (node, &arriving) in arrived.to_array()[..state.nodes.len()].iter().enumerate() {
-                if arriving > 0.0 {
-                    join(own, topology.nodes[node].zone, node, arriving, state.nodes[node].steal > 0.0);
-                }
+                // Where the node itself is the trouble, what starts there is impaired.
+                let kind = if state.nodes[node].steal > 0.0 { IMPAIRED } else { HEALTHY };
+                own.placement.running[kind][node] += arriving;
+                joining[kind] += one_hot(topology.nodes[node].zone) * f32x4::splat(arriving);
             }
-            fold(topology, own);
+            own.cold += joining[HEALTHY];
+            join(&mut own.populations[HEALTHY], joining[HEALTHY]);
+            if joining[IMPAIRED].simd_gt(f32x4::ZERO).any() {
+                join(&mut own.populations[IMPAIRED], joining[IMPAIRED]);
+                own.has_impaired = true;
+            }
         }
         if own.placement.unplaced > 0.0 && state.tick.is_multiple_of(schedule_ticks) {
             place(topology, state, service);
@@ -177,14 +184,10 @@ fn start_up(own: &mut ServiceState, stay: f32, up: [f32; NODE_LANES]) -> f32x8 {
     arriving
 }
 
-/// Adds replicas that finished starting on a node: to the impaired ones where the node itself is the trouble.
-fn join(own: &mut ServiceState, zone: usize, node: usize, arriving: f32, slow_node: bool) {
-    let kind = if slow_node { IMPAIRED } else { HEALTHY };
-    let here = one_hot(zone);
-    let arriving = f32x4::splat(arriving);
-    let population = &mut own.populations[kind];
-    // Fresh replicas have leaked nothing and failed no check: the population's means are diluted.
-    let fresh = here * (arriving / (population.ready + arriving));
+/// Adds replicas that finished starting to a population: they have leaked nothing and failed no check, so that its means
+/// are diluted.
+fn join(population: &mut Population, joining: f32x4) {
+    let fresh = ratio(joining, population.ready + joining);
     let old = f32x4::ONE - fresh;
     population.leaked *= old;
     population.ejected *= old;
@@ -192,11 +195,7 @@ fn join(own: &mut ServiceState, zone: usize, node: usize, arriving: f32, slow_no
         *share *= old;
     }
     population.check_runs[0] += fresh;
-    population.ready += here * arriving;
-    own.placement.running[kind][node] += arriving.to_array()[0];
-    if kind == HEALTHY {
-        own.cold += here * arriving;
-    }
+    population.ready += joining;
 }
 
 fn roll_restart(topology: &Topology, own: &mut ServiceState, service: usize, up: [f32; NODE_LANES]) {
