@@ -1,7 +1,7 @@
 //! What users ask for: a level's load, its slow cycle, noise and the faults' factor, split over zones.
 
 use crate::{
-    lanes::{ZONE_LANES, f32x4},
+    lanes::f32x4,
     level::Level,
     rng::{CounterRng, Stream},
     state::ClusterState,
@@ -69,8 +69,6 @@ fn wave(turns: f32) -> f32 {
     let turns = turns - (turns as i32) as f32;
     if turns < 0.5 { 16.0 * turns * (0.5 - turns) } else { -16.0 * (turns - 0.5) * (1.0 - turns) }
 }
-
-const _: () = assert!(ZONE_LANES == 4);
 
 #[cfg(test)]
 mod tests {

@@ -110,15 +110,13 @@ fn serve(table: &ServiceTable, own: &mut ServiceState, queues: &QueueTable, dt: 
     let offered = own.inflow;
     own.inflow = f32x4::ZERO;
     own.offered_per_s = offered;
-    let cold = if own.moving { replicas::cold_ratio(own) } else { f32x4::ZERO };
     if !own.has_impaired {
         // Everything goes to the healthy, where there are any; the impaired population's memory is not touched.
         let healthy = &own.populations[HEALTHY];
         let in_rotation = healthy.ready * (f32x4::ONE - healthy.ejected);
         let any = healthy.ready.simd_gt(f32x4::ZERO).bitselect(f32x4::ONE, f32x4::ZERO);
         localise(table, own, in_rotation);
-        let warm = f32x4::ONE - cold * f32x4::splat(COLD_LOSS);
-        let answered = serve_population(table, own, HEALTHY, offered * any, &Impairment::NONE, warm, queues, dt);
+        let answered = serve_population(table, own, HEALTHY, offered * any, queues, dt);
         own.own_success = any * answered * charge_lost(own, offered * dt);
         own.populations[HEALTHY].share = f32x4::ONE;
         return own.populations[HEALTHY].served_per_s;
@@ -134,10 +132,8 @@ fn serve(table: &ServiceTable, own: &mut ServiceState, queues: &QueueTable, dt: 
     let mut served = f32x4::ZERO;
     let mut success = f32x4::ZERO;
     for kind in [HEALTHY, IMPAIRED] {
-        let trouble = if kind == IMPAIRED { own.impairment } else { Impairment::NONE };
-        let warm = if kind == HEALTHY { f32x4::ONE - cold * f32x4::splat(COLD_LOSS) } else { f32x4::ONE };
         let routed = ratio(weights[kind], weight);
-        let answered = serve_population(table, own, kind, offered * routed, &trouble, warm, queues, dt);
+        let answered = serve_population(table, own, kind, offered * routed, queues, dt);
         served += own.populations[kind].served_per_s;
         success += routed * answered;
     }
@@ -161,17 +157,20 @@ fn charge_lost(own: &mut ServiceState, offered: f32x4) -> f32x4 {
 }
 
 /// One tick of one population's queue; returns the ratio of its requests that it takes and answers without error.
-#[allow(clippy::too_many_arguments)]
 fn serve_population(
     table: &ServiceTable,
     own: &mut ServiceState,
     kind: usize,
     offered: f32x4,
-    trouble: &Impairment,
-    warm: f32x4,
     queues: &QueueTable,
     dt: f32x4,
 ) -> f32x4 {
+    let trouble = if kind == IMPAIRED { own.impairment } else { Impairment::NONE };
+    let warm = if kind == HEALTHY && own.moving {
+        f32x4::ONE - replicas::cold_ratio(own) * f32x4::splat(COLD_LOSS)
+    } else {
+        f32x4::ONE
+    };
     let calls_mean = own.calls_mean_s;
     let speed = own.speed * trouble.speed;
     let per_dt = f32x4::ONE / dt;
