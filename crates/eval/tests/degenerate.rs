@@ -1,4 +1,5 @@
-//! Strategies that would farm a careless reward lose to threshold-rules, and without a fault nothing beats no-op.
+//! Strategies that would farm a careless reward lose to threshold-rules, released policies win, and without a fault
+//! nothing beats no-op.
 
 use std::{error::Error, sync::Arc};
 
@@ -77,6 +78,20 @@ fn without_a_fault_no_strategy_beats_no_op() -> Outcome {
             let reached = mean_return(&topology, &contender, &levels)?;
             assert!(reached <= idle, "{name}: {} reaches {reached}, no-op {idle}", contender.name());
         }
+    }
+    Ok(())
+}
+
+#[test]
+fn released_policies_play_and_beat_the_rules() -> Outcome {
+    let policies = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies");
+    for name in Scenario::builtin_names() {
+        let topology = Topology::new(Scenario::load(name)?)?;
+        let levels = topology.draw_levels(Split::Test, 31, 64, false);
+        let rules = mean_return(&topology, &Contender::baseline("threshold-rules")?, &levels)?;
+        let released = Contender::checkpoint(&policies.join(format!("{name}-ppo")))?;
+        let reached = mean_return(&topology, &released, &levels)?;
+        assert!(reached > rules, "{name}: the released policy reaches {reached}, threshold-rules {rules}");
     }
     Ok(())
 }

@@ -46,7 +46,7 @@ struct Arguments {
     /// One value by its key, e.g. ppo.learning_rate=3e-4; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     assignments: Vec<String>,
-    /// The run's folder [default: runs/<scenario>__<algo>__s<seed>__<UTC>]
+    /// The run's folder; runs/SCENARIO__ALGO__sSEED__UTC when absent
     #[arg(long, value_name = "DIR")]
     run_dir: Option<PathBuf>,
     /// What to do where that folder exists: fail, new (a free name) or resume
