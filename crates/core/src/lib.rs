@@ -32,7 +32,7 @@ pub use fault::{FaultId, FaultTarget};
 pub use ids::{NodeId, ServiceId, ZoneId};
 pub use level::{Level, Split};
 pub use reward::RewardTerms;
-pub use rng::{CounterRng, Stream};
+pub use rng::{CounterRng, Stream, mix_bits};
 pub use scenario::{
     Broker, Cache, Call, CallMode, Fault, Faults, Health, Node, RewardWeights, Scenario, ScenarioError, Service,
     ServiceClass, Slo, Telemetry, Workload, Zone,

@@ -75,10 +75,7 @@ fn quantile(sorted: &[f64], probability: f64) -> Option<f64> {
 /// The generator splitmix64 (Steele, Lea and Flood, 2014).
 fn splitmix(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let mut bits = *state;
-    bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    bits ^ (bits >> 31)
+    microcloud_core::mix_bits(*state)
 }
 
 #[cfg(test)]

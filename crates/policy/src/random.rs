@@ -1,5 +1,6 @@
 //! The policy that draws uniformly among the legal actions.
 
+use microcloud_core::mix_bits;
 use ndarray::{ArrayView1, ArrayView2};
 
 use crate::Policy;
@@ -38,7 +39,7 @@ impl Policy for RandomPolicy {
             let decision = &mut self.decisions[row];
             *decision = if episode_starts[row] { 0 } else { *decision + 1 };
             let key = fold(self.seed, observations.row(row));
-            let draw = mix(key ^ mix(*decision ^ 0x9E37_79B9_7F4A_7C15));
+            let draw = mix_bits(key ^ mix_bits(*decision ^ 0x9E37_79B9_7F4A_7C15));
             *action = pick(action_masks.row(row), draw);
         }
     }
@@ -59,14 +60,7 @@ fn fold(seed: u64, observation: ArrayView1<'_, f32>) -> u64 {
         let chain = &mut chains[index & 3];
         *chain = (*chain ^ u64::from(value.to_bits())).wrapping_mul(PRIME).rotate_left(23);
     }
-    chains.into_iter().fold(0, |hash, chain| mix(hash ^ chain))
-}
-
-/// The finaliser of splitmix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
-fn mix(mut bits: u64) -> u64 {
-    bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    bits ^ (bits >> 31)
+    chains.into_iter().fold(0, |hash, chain| mix_bits(hash ^ chain))
 }
 
 #[cfg(test)]

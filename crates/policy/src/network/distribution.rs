@@ -65,10 +65,7 @@ pub fn counter_uniform(seed: u64, stream: u64, index: u64) -> f32 {
 
 /// The output function of SplitMix64 (Steele, Lea and Flood, 2014).
 fn mix(value: u64) -> u64 {
-    let mut z = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
+    microcloud_core::mix_bits(value.wrapping_add(0x9e37_79b9_7f4a_7c15))
 }
 
 fn largest_legal(logits: &[f32], mask: &[bool]) -> f32 {
