@@ -34,8 +34,9 @@ pub use level::{Level, Split};
 pub use reward::RewardTerms;
 pub use rng::{CounterRng, Stream, mix_bits};
 pub use scenario::{
-    Broker, Cache, Call, CallMode, Fault, Faults, Health, Node, RewardWeights, Scenario, ScenarioError, Service,
-    ServiceClass, Slo, Telemetry, Workload, Zone,
+    ActionSet, Autoscaler, Broker, Cache, Call, CallMode, Database, Fault, Faults, Health, Network, Node,
+    OutlierEjection, RewardWeights, Scenario, ScenarioError, Service, ServiceClass, Sessions, Slo, Telemetry, Tenant,
+    Workload, Zone,
 };
 pub use topology::Topology;
 pub use vector::{StepBuffers, VectorEnvironment, VectorError};

@@ -24,6 +24,8 @@ defaults! {
     blast_radius: [f32; 2] = [1.0, 1.0];
     onset_s: [f32; 2] = [60.0, 300.0];
     ramp_s: [f32; 2] = [0.0, 0.0];
+    infinite: f32 = f32::INFINITY;
+    redeliveries: f32 = 1.0;
 }
 
 impl Default for Slo {
@@ -52,6 +54,13 @@ impl Default for Health {
 
 impl Default for Faults {
     fn default() -> Self {
-        Self { control_ratio: 0.15, heldout_load: [1.3, 1.6], catalogue: Vec::new() }
+        Self {
+            control_ratio: 0.15,
+            heldout_load: [1.3, 1.6],
+            second_ratio: 0.0,
+            correlated_ratio: 0.5,
+            herring_ratio: 0.0,
+            catalogue: Vec::new(),
+        }
     }
 }

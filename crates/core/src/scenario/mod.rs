@@ -2,13 +2,16 @@
 
 mod builtin;
 mod defaults;
+mod entities;
 mod error;
 mod validate;
+mod validate_entities;
 
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+pub use entities::{ActionSet, Autoscaler, Broker, Cache, Database, Network, OutlierEjection, Sessions, Tenant};
 pub use error::ScenarioError;
 pub(crate) use error::nearest;
 
@@ -32,6 +35,19 @@ pub struct Scenario {
     /// Seconds between a decision and its effect.
     #[serde(default = "defaults::actuation_delay_s")]
     pub actuation_delay_s: f32,
+    /// Which actions a policy has.
+    #[serde(default)]
+    pub actions: ActionSet,
+    /// The service without which no action takes effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control_plane: Option<String>,
+    /// Service blocks that observations and actions have room for, so that clusters of different sizes batch together;
+    /// as many as there are services when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub padded_services: Option<u32>,
+    /// Rules of the physics, or faults by id, that are switched off, to see what they are worth.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules_off: Vec<String>,
     /// What users were promised.
     #[serde(default)]
     pub slo: Slo,
@@ -40,6 +56,12 @@ pub struct Scenario {
     pub reward: RewardWeights,
     /// What users ask for.
     pub workload: Workload,
+    /// Who the users are; one tenant when absent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tenants: Vec<Tenant>,
+    /// What lies between zones.
+    #[serde(default)]
+    pub network: Network,
     /// What the policy gets to see.
     #[serde(default)]
     pub telemetry: Telemetry,
@@ -136,6 +158,15 @@ pub struct Zone {
     /// Seconds for a shift of its traffic weight to take hold (first order).
     #[serde(default = "defaults::shift_s")]
     pub shift_s: f32,
+    /// Whose machines they are.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub provider: String,
+    /// Price of a core, relative to the others.
+    #[serde(default = "defaults::one")]
+    pub price: f32,
+    /// Cores that the provider lets us have in it; all that its nodes have when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota_cores: Option<f32>,
 }
 
 /// A machine.
@@ -148,6 +179,9 @@ pub struct Node {
     pub zone: String,
     /// Cores that replicas may request.
     pub cores: f32,
+    /// Whether the provider may take it back at short notice.
+    #[serde(default)]
+    pub spot: bool,
 }
 
 /// What a service is, where its class changes its physics.
@@ -225,6 +259,24 @@ pub struct Service {
     /// A broker's behaviour.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub broker: Option<Broker>,
+    /// A database's behaviour.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database: Option<Database>,
+    /// Sessions or tokens that it issues.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sessions: Option<Sessions>,
+    /// What scales it without the policy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub autoscaler: Option<Autoscaler>,
+    /// Whether its callers stop sending to replicas that answer with errors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outlier_ejection: Option<OutlierEjection>,
+    /// Share of the work that replicas do one at a time (the universal scalability law's contention).
+    #[serde(default)]
+    pub contention: f32,
+    /// Cost of keeping a pair of replicas coherent (the universal scalability law's coherency).
+    #[serde(default)]
+    pub coherency: f32,
 }
 
 /// Health checks of a service's replicas.
@@ -239,26 +291,6 @@ pub struct Health {
     pub failures: u8,
     /// Consecutive successes after which it gets traffic again.
     pub successes: u8,
-}
-
-/// How a cache fills.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Cache {
-    /// Hit ratio when warm.
-    pub hit_ratio: f32,
-    /// Seconds for a cold cache to warm up when every fill succeeds (first order).
-    pub fill_s: f32,
-}
-
-/// How a broker holds messages.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Broker {
-    /// Messages per replica beyond which publishing fails.
-    pub depth: f32,
-    /// Seconds after which a message comes too late to be of use.
-    pub deadline_s: f32,
 }
 
 /// How a caller treats a call.
@@ -305,6 +337,12 @@ pub struct Call {
     /// Whether a circuit breaker guards the call.
     #[serde(default)]
     pub breaker: bool,
+    /// Whether the caller sends less when too little is accepted (adaptive throttling).
+    #[serde(default)]
+    pub throttle: bool,
+    /// Equal answers that the caller waits for, having asked every replica; one replica is asked when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quorum: Option<u8>,
     /// Ratio of failures that the caller hides by an answer of its own.
     #[serde(default)]
     pub fallback: f32,
@@ -318,6 +356,12 @@ pub struct Faults {
     pub control_ratio: f32,
     /// Each held-out level without a held-out fault multiplies the load by a factor from this range.
     pub heldout_load: [f32; 2],
+    /// Ratio of levels with a fault that have a second one.
+    pub second_ratio: f32,
+    /// Ratio of second faults that strike next to the first, and with it.
+    pub correlated_ratio: f32,
+    /// Ratio of levels, control levels included, that have a red herring from the catalogue's F00.
+    pub herring_ratio: f32,
     /// The faults that may strike.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub catalogue: Vec<Fault>,
@@ -348,6 +392,9 @@ pub struct Fault {
     pub ramp_s: [f32; 2],
     /// Seconds from onset to the end, where the fault ends by itself.
     pub duration_s: [f32; 2],
+    /// Availability of a minute below which the fault is called off, as a chaos experiment would be.
+    #[serde(default)]
+    pub abort_availability: f32,
 }
 
 impl Scenario {

@@ -1,12 +1,12 @@
 //! The checks that a scenario passes before anything is built from it.
 
-use super::{Call, CallMode, Fault, Scenario, Service, ServiceClass, error::nearest};
+use super::{Call, CallMode, Fault, Scenario, Service, ServiceClass, error::nearest, validate_entities};
 use crate::{
     fault::TargetKind,
     lanes::{NODE_LANES, ZONE_LANES},
 };
 
-type Check = Result<(), String>;
+pub(super) type Check = Result<(), String>;
 
 /// Largest number of services, calls and replicas: beyond them a file is a mistake, not a cluster.
 const MAX_SERVICES: usize = 4096;
@@ -21,7 +21,10 @@ pub(super) fn validate(scenario: &Scenario) -> Check {
     unique("services", scenario.services.iter().map(|service| &service.name))?;
     for service in &scenario.services {
         check_service(scenario, service)?;
+        validate_entities::of_service(service)?;
     }
+    validate_entities::tenants(scenario)?;
+    validate_entities::network(scenario)?;
     if scenario.calls.len() > MAX_CALLS {
         return Err(format!("calls: {} entries; allowed: at most {MAX_CALLS}", scenario.calls.len()));
     }
@@ -78,8 +81,20 @@ fn shares(scenario: &Scenario) -> Check {
     if let Some(collector) = &telemetry.collector {
         known("telemetry.collector", collector, "service", scenario.services.iter().map(|s| s.name.as_str()))?;
     }
+    if let Some(service) = &scenario.control_plane {
+        known("control_plane", service, "service", scenario.services.iter().map(|s| s.name.as_str()))?;
+    }
+    if let Some(padded) = scenario.padded_services
+        && !(scenario.services.len()..=MAX_SERVICES).contains(&(padded as usize))
+    {
+        let least = scenario.services.len();
+        return Err(format!("padded_services = {padded}; allowed: services = {least} to {MAX_SERVICES}"));
+    }
     let faults = &scenario.faults;
     range("faults.control_ratio", faults.control_ratio, 0.0, 1.0)?;
+    range("faults.second_ratio", faults.second_ratio, 0.0, 1.0)?;
+    range("faults.correlated_ratio", faults.correlated_ratio, 0.0, 1.0)?;
+    range("faults.herring_ratio", faults.herring_ratio, 0.0, 1.0)?;
     interval("faults.heldout_load", faults.heldout_load, 1.0, 100.0)
 }
 
@@ -87,7 +102,10 @@ fn hosts(scenario: &Scenario) -> Check {
     count("zones", scenario.zones.len(), ZONE_LANES)?;
     unique("zones", scenario.zones.iter().map(|zone| &zone.name))?;
     for zone in &scenario.zones {
-        range(&format!("zones.{}.shift_s", zone.name), zone.shift_s, 0.0, 600.0)?;
+        let key = |field: &str| format!("zones.{}.{field}", zone.name);
+        range(&key("shift_s"), zone.shift_s, 0.0, 600.0)?;
+        range(&key("price"), zone.price, 0.0, 1000.0)?;
+        range(&key("quota_cores"), zone.quota_cores.unwrap_or(1.0), 0.01, 1e7)?;
     }
     count("nodes", scenario.nodes.len(), NODE_LANES)?;
     unique("nodes", scenario.nodes.iter().map(|node| &node.name))?;
@@ -150,28 +168,6 @@ fn check_service(scenario: &Scenario, service: &Service) -> Check {
     range(&key("health.timeout_ms"), service.health.timeout_ms, 0.1, 1e6)?;
     range(&key("health.failures"), f32::from(service.health.failures), 1.0, 4.0)?;
     range(&key("health.successes"), f32::from(service.health.successes), 1.0, 100.0)?;
-    match (&service.cache, service.class) {
-        (Some(cache), ServiceClass::Cache) => {
-            range(&key("cache.hit_ratio"), cache.hit_ratio, 0.0, 1.0)?;
-            range(&key("cache.fill_s"), cache.fill_s, 0.001, 1e6)?;
-        }
-        (None, ServiceClass::Cache) => {
-            return Err(format!("{}: missing; a service of class cache has one", key("cache")));
-        }
-        (Some(_), _) => return Err(format!("{}: only a service of class cache has one", key("cache"))),
-        (None, _) => {}
-    }
-    match (&service.broker, service.class) {
-        (Some(broker), ServiceClass::Broker) => {
-            range(&key("broker.depth"), broker.depth, 1.0, 1e9)?;
-            range(&key("broker.deadline_s"), broker.deadline_s, 0.001, 1e6)?;
-        }
-        (None, ServiceClass::Broker) => {
-            return Err(format!("{}: missing; a service of class broker has one", key("broker")));
-        }
-        (Some(_), _) => return Err(format!("{}: only a service of class broker has one", key("broker"))),
-        (None, _) => {}
-    }
     Ok(())
 }
 
@@ -187,6 +183,17 @@ fn check_call(scenario: &Scenario, call: &Call) -> Check {
     range(&key("retry_budget"), call.retry_budget.unwrap_or(0.0), 0.0, 100.0)?;
     range(&key("fallback"), call.fallback, 0.0, 1.0)?;
     let class = |name: &str| scenario.services.iter().find(|s| s.name == name).map(|s| s.class);
+    if call.quorum == Some(0) || call.quorum.is_some() && !matches!(call.mode, CallMode::Sync) {
+        return Err(format!("{}: allowed: at least 1, and only with mode = \"sync\"", key("quorum")));
+    }
+    let replicas = scenario.services.iter().find(|s| s.name == call.to).map_or(0, |s| s.replicas);
+    if let Some(quorum) = call.quorum.filter(|&quorum| u32::from(quorum) > replicas || replicas > 16) {
+        return Err(format!(
+            "{} = {quorum}; allowed: 1 to the replicas of `{}` = {replicas}, of which there may be 16",
+            key("quorum"),
+            call.to
+        ));
+    }
     if call.mode == CallMode::Consume && class(&call.from) != Some(ServiceClass::Broker) {
         return Err(format!("{} = \"consume\"; allowed: only from a service of class broker", key("mode")));
     }
@@ -264,6 +271,7 @@ fn check_fault(scenario: &Scenario, index: usize, fault: &Fault) -> Check {
     interval(&key("onset_s"), fault.onset_s, 0.0, 1e6)?;
     interval(&key("ramp_s"), fault.ramp_s, 0.0, 1e6)?;
     interval(&key("duration_s"), fault.duration_s, 0.0, 1e7)?;
+    range(&key("abort_availability"), fault.abort_availability, 0.0, 1.0)?;
     for target in &fault.targets {
         match fault.id.model().target_kind() {
             TargetKind::Cluster => {
@@ -283,7 +291,7 @@ fn check_fault(scenario: &Scenario, index: usize, fault: &Fault) -> Check {
     Ok(())
 }
 
-fn range(key: &str, value: f32, low: f32, high: f32) -> Check {
+pub(super) fn range(key: &str, value: f32, low: f32, high: f32) -> Check {
     if value >= low && value <= high { Ok(()) } else { Err(format!("{key} = {value}; allowed: {low} to {high}")) }
 }
 
@@ -296,11 +304,11 @@ fn interval(key: &str, value: [f32; 2], low: f32, high: f32) -> Check {
     Ok(())
 }
 
-fn count(key: &str, found: usize, most: usize) -> Check {
+pub(super) fn count(key: &str, found: usize, most: usize) -> Check {
     if (1..=most).contains(&found) { Ok(()) } else { Err(format!("{key}: {found} entries; allowed: 1 to {most}")) }
 }
 
-fn unique<'a>(key: &str, names: impl Iterator<Item = &'a String>) -> Check {
+pub(super) fn unique<'a>(key: &str, names: impl Iterator<Item = &'a String>) -> Check {
     let mut seen = std::collections::BTreeSet::new();
     for name in names {
         if name.is_empty() || name.contains(['.', '/']) || name.contains(char::is_control) {
@@ -313,7 +321,7 @@ fn unique<'a>(key: &str, names: impl Iterator<Item = &'a String>) -> Check {
     Ok(())
 }
 
-fn known<'a>(key: &str, name: &str, kind: &str, names: impl Iterator<Item = &'a str> + Clone) -> Check {
+pub(super) fn known<'a>(key: &str, name: &str, kind: &str, names: impl Iterator<Item = &'a str> + Clone) -> Check {
     if names.clone().any(|candidate| candidate == name) {
         return Ok(());
     }

@@ -88,6 +88,8 @@ impl Topology {
             backoff_ms: 1000.0,
             retry_budget: None,
             breaker: false,
+            throttle: false,
+            quorum: None,
             fallback: 0.0,
         };
         let entry = call_table(&entry, &index_of, tick_s);
