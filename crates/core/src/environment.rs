@@ -102,6 +102,7 @@ impl Environment {
         {
             simulation::accept(topology, state, choice);
         }
+        simulation::begin_decision(state);
         state.accounts = Accounts { lost_decisions: state.accounts.lost_decisions, ..Accounts::default() };
         for _ in 0..scenario.decision_ticks {
             simulation::advance(topology, state);
@@ -154,7 +155,8 @@ impl Environment {
 
     /// Every fault of the level, by onset.
     pub fn faults(&self) -> Vec<FaultReport> {
-        self.simulation.state.faults.iter().map(|event| self.report(event)).collect()
+        let faults = self.simulation.state.faults.iter().filter(|event| !event.id.is_herring());
+        faults.map(|event| self.report(event)).collect()
     }
 
     /// The faults that are active now.
@@ -164,7 +166,7 @@ impl Environment {
             .state
             .faults
             .iter()
-            .filter(|event| event.is_active(tick))
+            .filter(|event| event.is_active(tick) && !event.id.is_herring())
             .map(|event| self.report(event))
             .collect()
     }

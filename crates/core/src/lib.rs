@@ -20,6 +20,7 @@ pub mod observation;
 pub mod queueing;
 mod reward;
 mod rng;
+mod rules;
 mod scenario;
 mod simulation;
 mod state;
@@ -28,11 +29,12 @@ mod vector;
 
 pub use action::Action;
 pub use environment::{Environment, FaultReport, StepMetrics, Transition};
-pub use fault::{FaultId, FaultTarget};
+pub use fault::{Card, FaultId, FaultTarget, Moves, Place, Remedy, Role, Step, Symptom};
 pub use ids::{NodeId, ServiceId, ZoneId};
 pub use level::{Level, Split};
 pub use reward::RewardTerms;
 pub use rng::{CounterRng, Stream, mix_bits};
+pub use rules::Rule;
 pub use scenario::{
     ActionSet, Autoscaler, Broker, Cache, Call, CallMode, Database, Fault, Faults, Health, Network, Node,
     OutlierEjection, RewardWeights, Scenario, ScenarioError, Service, ServiceClass, Sessions, Slo, Telemetry, Tenant,

@@ -21,7 +21,10 @@ pub const SERVICE_FEATURES: [&str; 16] = [
 ];
 
 /// Features of every node's block, in order.
-pub const NODE_FEATURES: [&str; 3] = ["cpu_pressure", "drained", "replicas"];
+///
+/// `mismatch` is the share of audited answers of the node's replicas that disagree with their peers'; `notice` rises from
+/// 0 to 1 while the provider announces that it takes the node back.
+pub const NODE_FEATURES: [&str; 6] = ["cpu_pressure", "drained", "replicas", "disk", "mismatch", "notice"];
 
 /// Features of every zone's block, in order.
 pub const ZONE_FEATURES: [&str; 3] = ["weight", "error_ratio", "ready"];

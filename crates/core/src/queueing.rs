@@ -15,21 +15,29 @@ const MAX_SERVERS: f32 = 512.0;
 ///
 /// With `L(rho) = c rho + C rho / (1 - rho)` (Erlang C), `h = c (1 - rho) + C`: it falls smoothly from `c` when empty
 /// to 1 when full, and a relative error in `h` is the same relative error in the mean number in system.
+#[derive(Debug)]
 pub struct QueueTable {
     rows: Vec<[f32; COLUMNS]>,
     /// For `servers * 2` rounded down, the row below, up to the largest server count.
     row_below: Vec<u8>,
 }
 
-static TABLE: LazyLock<QueueTable> = LazyLock::new(QueueTable::new);
+static TABLE: LazyLock<QueueTable> = LazyLock::new(|| QueueTable::new(row));
 
 /// The table, computed once per process from constants alone.
 pub fn table() -> &'static QueueTable {
     &TABLE
 }
 
+static WITHOUT_WAITING: LazyLock<QueueTable> = LazyLock::new(|| QueueTable::new(free_row));
+
+/// A table in which nobody waits while a server is free: what queues would be without chance.
+pub(crate) fn without_waiting() -> &'static QueueTable {
+    &WITHOUT_WAITING
+}
+
 impl QueueTable {
-    fn new() -> Self {
+    fn new(row: fn(u16) -> [f32; COLUMNS]) -> Self {
         let rows = ROWS.iter().map(|&servers| row(servers)).collect();
         let row_below = (0..=MAX_SERVERS as u16)
             .map(|servers| ROWS.partition_point(|&row| row <= servers.max(1)).min(ROWS.len() - 1) as u8 - 1)
@@ -67,6 +75,15 @@ fn row(servers: u16) -> [f32; COLUMNS] {
         let x = c * y / (1.0 - y);
         let rho = utilisation(servers, x);
         (x * (1.0 / rho - 1.0)) as f32
+    })
+}
+
+/// `h = c - x` while a server is free: `x` servers work on `x` requests.
+fn free_row(servers: u16) -> [f32; COLUMNS] {
+    let c = f64::from(servers);
+    std::array::from_fn(|column| {
+        let y = column as f64 / (COLUMNS - 1) as f64;
+        if column == COLUMNS - 1 { 0.0 } else { (c - c * y / (1.0 - y)).max(0.0) as f32 }
     })
 }
 

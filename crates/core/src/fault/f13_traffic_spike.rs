@@ -1,14 +1,31 @@
 //! F13, traffic spike: users ask for several times as much for some minutes.
 
-use super::{FaultEvent, FaultModel, TargetKind};
+use super::{
+    Card, FaultEvent, FaultModel, Role, TargetKind,
+    card::{Moves, Place, Remedy, Step, symptom},
+};
 use crate::{state::ClusterState, topology::Topology};
 
-/// Magnitude: factor on the users' requests at full strength.
+/// A flash crowd: the users' rate is multiplied.
 pub(super) struct TrafficSpike;
 
+const CARD: Card = Card {
+    name: "traffic spike",
+    what: "Users ask for several times as much for some minutes.",
+    magnitude: "factor on the users' requests at full strength",
+    time: "ramp of 10 to 60 s",
+    symptoms: &[symptom(Place::Cluster, "load", Moves::Up), symptom(Place::Busiest, "utilisation", Moves::Up)],
+    right: &[Step::repeated(Remedy::ScaleUp, Place::Busiest, 4, 25.0).after(15.0)],
+    right_words: "scale the busiest services early; shed what is too much",
+    wrong: &[Step::repeated(Remedy::ScaleDown, Place::Busiest, 1, 5.0)],
+    wrong_words: "restart, or scale down when errors make the load look lower",
+    role: Role::Scored,
+    source: "S1's high_load; SREGym loadgenerator_flood",
+};
+
 impl FaultModel for TrafficSpike {
-    fn name(&self) -> &'static str {
-        "traffic spike"
+    fn card(&self) -> &'static Card {
+        &CARD
     }
 
     fn target_kind(&self) -> TargetKind {
@@ -20,10 +37,6 @@ impl FaultModel for TrafficSpike {
     }
 
     fn advance(&self, _topology: &Topology, state: &mut ClusterState, event: &FaultEvent, tick: u64) {
-        state.load_multiplier = 1.0 + (event.magnitude - 1.0) * event.strength(tick);
-    }
-
-    fn end(&self, _topology: &Topology, state: &mut ClusterState, _event: &FaultEvent) {
-        state.load_multiplier = 1.0;
+        state.condition.load *= 1.0 + (event.magnitude - 1.0) * event.strength(tick);
     }
 }

@@ -1,19 +1,42 @@
 //! F18, zone outage: every node of a zone fails at once.
 
-use super::{FaultEvent, FaultModel, FaultTarget, TargetKind};
+use super::{
+    Card, FaultEvent, FaultModel, Role, TargetKind,
+    card::{Moves, Place, Remedy, Step, symptom},
+};
 use crate::{
     simulation::impairments,
     state::{ClusterState, Impairment},
     topology::Topology,
 };
 
-/// Magnitude: unused (1). Requests sent into the zone are refused until the traffic is shifted away or the zone is back,
-/// when its replicas start cold.
+/// Requests sent into the zone are refused until the traffic is shifted away or the zone is back, when its replicas start
+/// cold.
 pub(super) struct ZoneOutage;
 
+const CARD: Card = Card {
+    name: "zone outage",
+    what: "Every node of a zone fails at once; users who are sent there are refused.",
+    magnitude: "unused (1)",
+    time: "step; its replicas start cold when it is back",
+    symptoms: &[symptom(Place::Zone, "error_ratio", Moves::Up), symptom(Place::Zone, "ready", Moves::Down)],
+    right: &[
+        Step::once(Remedy::Rebalance, Place::Zone),
+        Step::repeated(Remedy::ScaleUp, Place::Busiest, 3, 20.0).after(25.0),
+        Step::repeated(Remedy::Rebalance, Place::Zone, 3, 60.0).after(90.0),
+    ],
+    right_words: "shift traffic out of the zone, and scale up where it goes before shifting all of it",
+    wrong: &[Step::repeated(Remedy::ScaleDown, Place::Busiest, 1, 5.0)],
+    wrong_words: "shift everything at once onto a zone that cannot carry it; scale down",
+    role: Role::Scored,
+    source: "S2's fail-over; SREGym top_of_rack_router_failure",
+};
+
+const DOWN: Impairment = Impairment { refuse: 1.0, check_failure: 1.0, ..Impairment::NONE };
+
 impl FaultModel for ZoneOutage {
-    fn name(&self) -> &'static str {
-        "zone outage"
+    fn card(&self) -> &'static Card {
+        &CARD
     }
 
     fn target_kind(&self) -> TargetKind {
@@ -25,19 +48,19 @@ impl FaultModel for ZoneOutage {
     }
 
     fn begin(&self, topology: &Topology, state: &mut ClusterState, event: &FaultEvent) {
-        let FaultTarget::Zone(zone) = event.target else { return };
-        let down = Impairment { refuse: 1.0, check_failure: 1.0, ..Impairment::NONE };
-        for node in (0..topology.nodes.len()).filter(|&node| topology.nodes[node].zone == zone.index()) {
-            state.nodes[node].up = false;
-            impairments::impair_node(topology, state, node, down, event.slot);
+        for node in (0..topology.nodes.len()).filter(|&node| Some(topology.nodes[node].zone) == event.zone()) {
+            impairments::impair_node(topology, state, node, DOWN, event.slot);
         }
     }
 
-    fn end(&self, topology: &Topology, state: &mut ClusterState, event: &FaultEvent) {
-        let FaultTarget::Zone(zone) = event.target else { return };
-        for node in (0..topology.nodes.len()).filter(|&node| topology.nodes[node].zone == zone.index()) {
-            state.nodes[node].up = true;
+    fn advance(&self, topology: &Topology, state: &mut ClusterState, event: &FaultEvent, _tick: u64) {
+        for node in (0..topology.nodes.len()).filter(|&node| Some(topology.nodes[node].zone) == event.zone()) {
+            state.nodes[node].up = false;
         }
+        impairments::hold_all(state, DOWN, event.slot);
+    }
+
+    fn end(&self, topology: &Topology, state: &mut ClusterState, event: &FaultEvent) {
         impairments::release_all(topology, state, impairments::Release::Start, event.slot);
     }
 }

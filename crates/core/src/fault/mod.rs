@@ -1,49 +1,61 @@
 //! Faults: the catalogue's models, and which of them strike a level.
 
+mod card;
 mod catalogue;
-mod f04_replica_crash;
-mod f05_latency;
-mod f08_retry_storm;
-mod f09_cold_cache;
-mod f11_memory_leak;
-mod f13_traffic_spike;
-mod f14_noisy_neighbour;
-mod f18_zone_outage;
+mod event;
+
+pub use card::{Card, Moves, Place, Remedy, Role, Step, Symptom};
+pub(crate) use catalogue::Catalogue;
+pub use event::FaultTarget;
+pub(crate) use event::{FaultEvent, TargetKind};
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use catalogue::Catalogue;
+use crate::{state::ClusterState, topology::Topology};
 
-use crate::{
-    ids::{NodeId, ServiceId, ZoneId},
-    state::ClusterState,
-    topology::Topology,
-};
-
-/// Faults that one level can have at most.
+/// Faults that one level can have at most, red herrings included.
 pub const MAX_FAULTS: usize = 4;
 
-/// A fault's id in the catalogue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum FaultId {
-    /// Replicas crash and keep crashing until they are replaced.
-    F04,
-    /// Replicas answer slowly.
-    F05,
-    /// Clients retry without a budget, and a short loss of capacity tips them into a storm.
-    F08,
-    /// A cache loses its content.
-    F09,
-    /// Replicas leak memory until they run out of it.
-    F11,
-    /// Users ask for several times as much.
-    F13,
-    /// Somebody else takes a node's processor.
-    F14,
-    /// A zone fails as a whole.
-    F18,
+/// One row per fault: its id and the file and type of its model.
+macro_rules! faults {
+    ($($(#[$attribute:meta])* $id:ident = $file:ident::$model:ident,)*) => {
+        $($(#[$attribute])* mod $file;)*
+
+        /// A fault's id in the catalogue.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[allow(missing_docs)]
+        pub enum FaultId {
+            $($(#[$attribute])* $id,)*
+        }
+
+        impl FaultId {
+            /// Every fault there is, by id.
+            pub fn all() -> impl Iterator<Item = FaultId> + Clone {
+                const ALL: &[FaultId] = &[$($(#[$attribute])* FaultId::$id,)*];
+                ALL.iter().copied()
+            }
+
+            /// What the fault does.
+            pub(crate) fn model(self) -> &'static dyn FaultModel {
+                match self {
+                    $($(#[$attribute])* Self::$id => &$file::$model,)*
+                }
+            }
+        }
+    };
+}
+
+faults! {
+    F04 = f04_replica_crash::ReplicaCrash,
+    F05 = f05_latency::Latency,
+    F08 = f08_retry_storm::RetryStorm,
+    F09 = f09_cold_cache::ColdCache,
+    F11 = f11_memory_leak::MemoryLeak,
+    F13 = f13_traffic_spike::TrafficSpike,
+    F14 = f14_noisy_neighbour::NoisyNeighbour,
+    F18 = f18_zone_outage::ZoneOutage,
 }
 
 impl fmt::Display for FaultId {
@@ -53,107 +65,45 @@ impl fmt::Display for FaultId {
 }
 
 impl FaultId {
-    /// Every fault there is, by id.
-    pub const ALL: [FaultId; 8] =
-        [Self::F04, Self::F05, Self::F08, Self::F09, Self::F11, Self::F13, Self::F14, Self::F18];
-
-    /// What the fault does.
-    pub(crate) fn model(self) -> &'static dyn FaultModel {
-        match self {
-            Self::F04 => &f04_replica_crash::ReplicaCrash,
-            Self::F05 => &f05_latency::Latency,
-            Self::F08 => &f08_retry_storm::RetryStorm,
-            Self::F09 => &f09_cold_cache::ColdCache,
-            Self::F11 => &f11_memory_leak::MemoryLeak,
-            Self::F13 => &f13_traffic_spike::TrafficSpike,
-            Self::F14 => &f14_noisy_neighbour::NoisyNeighbour,
-            Self::F18 => &f18_zone_outage::ZoneOutage,
-        }
+    /// The fault's card.
+    pub fn card(self) -> &'static Card {
+        self.model().card()
     }
 
     /// The fault's name.
     pub fn name(self) -> &'static str {
-        self.model().name()
+        self.card().name
     }
 
     /// Whether only held-out levels have it.
     pub fn is_heldout(self) -> bool {
-        matches!(self, Self::F09)
-    }
-}
-
-/// What a fault strikes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum FaultTarget {
-    /// The whole cluster.
-    Cluster,
-    /// One service.
-    Service(ServiceId),
-    /// One node.
-    Node(NodeId),
-    /// One zone.
-    Zone(ZoneId),
-}
-
-/// What a fault can strike.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TargetKind {
-    Cluster,
-    Service,
-    Cache,
-    Node,
-    Zone,
-}
-
-/// A fault of a level: when it strikes, what, and how hard.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct FaultEvent {
-    /// Its place among the level's faults.
-    pub slot: u8,
-    /// Which fault.
-    pub id: FaultId,
-    /// What it strikes.
-    pub target: FaultTarget,
-    /// First tick.
-    pub onset_tick: u64,
-    /// Ticks from onset to full strength.
-    pub ramp_ticks: u64,
-    /// First tick without it.
-    pub end_tick: u64,
-    /// Severity in the fault's own unit.
-    pub magnitude: f32,
-    /// Share of the target's replicas that is struck.
-    pub blast_radius: f32,
-}
-
-impl FaultEvent {
-    /// Whether the fault is active at a tick.
-    pub fn is_active(&self, tick: u64) -> bool {
-        (self.onset_tick..self.end_tick).contains(&tick)
+        matches!(self.to_string().as_str(), "F09" | "F19" | "F26")
     }
 
-    /// Strength in (0, 1] at an active tick.
-    pub(crate) fn strength(&self, tick: u64) -> f32 {
-        let since = (tick - self.onset_tick + 1) as f32;
-        (since / (self.ramp_ticks + 1) as f32).min(1.0)
-    }
-
-    pub(crate) fn service(&self) -> Option<usize> {
-        if let FaultTarget::Service(service) = self.target { Some(service.index()) } else { None }
+    /// Whether it harms nobody.
+    pub fn is_herring(self) -> bool {
+        self.card().role == Role::Herring
     }
 }
 
 /// How a fault acts on a cluster.
+///
+/// What it does in a tick it writes into the conditions, which are cleared before every tick, so that several faults
+/// compose and none has to undo anything; replicas that it impairs it takes at the onset and releases at the end.
 pub(crate) trait FaultModel: Sync {
-    /// The fault's name.
-    fn name(&self) -> &'static str;
+    /// What is written about it.
+    fn card(&self) -> &'static Card;
     /// What it can strike.
     fn target_kind(&self) -> TargetKind;
     /// Least and greatest magnitude, in the fault's own unit.
     fn magnitude_range(&self) -> (f32, f32);
+    /// Whether it goes on acting after its end, without its trigger.
+    fn lingers(&self) -> bool {
+        false
+    }
     /// What happens at the onset.
     fn begin(&self, _topology: &Topology, _state: &mut ClusterState, _event: &FaultEvent) {}
-    /// What happens in every active tick, the first included.
+    /// What happens in every active tick, the first included, and where it lingers in every later one.
     fn advance(&self, _topology: &Topology, _state: &mut ClusterState, _event: &FaultEvent, _tick: u64) {}
     /// What happens at the end.
     fn end(&self, _topology: &Topology, _state: &mut ClusterState, _event: &FaultEvent) {}

@@ -4,6 +4,7 @@ use super::{Call, CallMode, Fault, Scenario, Service, ServiceClass, error::neare
 use crate::{
     fault::TargetKind,
     lanes::{NODE_LANES, ZONE_LANES},
+    rules,
 };
 
 pub(super) type Check = Result<(), String>;
@@ -89,6 +90,10 @@ fn shares(scenario: &Scenario) -> Check {
     {
         let least = scenario.services.len();
         return Err(format!("padded_services = {padded}; allowed: services = {least} to {MAX_SERVICES}"));
+    }
+    for name in &scenario.rules_off {
+        let names: Vec<String> = rules::names().collect();
+        known("rules_off", name, "rule", names.iter().map(String::as_str))?;
     }
     let faults = &scenario.faults;
     range("faults.control_ratio", faults.control_ratio, 0.0, 1.0)?;
@@ -273,19 +278,17 @@ fn check_fault(scenario: &Scenario, index: usize, fault: &Fault) -> Check {
     interval(&key("duration_s"), fault.duration_s, 0.0, 1e7)?;
     range(&key("abort_availability"), fault.abort_availability, 0.0, 1.0)?;
     for target in &fault.targets {
-        match fault.id.model().target_kind() {
+        let kind = fault.id.model().target_kind();
+        match kind {
             TargetKind::Cluster => {
                 return Err(format!("{}: it strikes the whole cluster and takes no target", key("targets")));
             }
-            TargetKind::Service => {
-                known(&key("targets"), target, "service", scenario.services.iter().map(|s| s.name.as_str()))?;
-            }
-            TargetKind::Cache => {
-                let caches = scenario.services.iter().filter(|s| s.class == ServiceClass::Cache);
-                known(&key("targets"), target, "cache", caches.map(|s| s.name.as_str()))?;
-            }
             TargetKind::Node => known(&key("targets"), target, "node", scenario.nodes.iter().map(|n| n.name.as_str()))?,
             TargetKind::Zone => known(&key("targets"), target, "zone", scenario.zones.iter().map(|z| z.name.as_str()))?,
+            _ => {
+                let fitting = scenario.services.iter().filter(|service| kind.fits(service));
+                known(&key("targets"), target, kind.noun(), fitting.map(|s| s.name.as_str()))?;
+            }
         }
     }
     Ok(())

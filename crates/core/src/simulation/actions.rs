@@ -3,7 +3,7 @@
 use crate::{
     action::Action,
     lanes::{f32x4, lane, set_lane},
-    simulation::{placement, replicas},
+    simulation::{databases, placement, replicas},
     state::ClusterState,
     topology::Topology,
 };
@@ -42,7 +42,7 @@ pub(crate) fn is_legal(topology: &Topology, state: &ClusterState, action: Action
 
 /// Accepts a policy's action: a legal one takes effect after the actuation delay.
 pub(crate) fn accept(topology: &Topology, state: &mut ClusterState, action: Action) {
-    let delay = (topology.scenario().actuation_delay_s / topology.tick_s).round() as u64;
+    let delay = topology.actuation_ticks;
     let now = state.tick;
     state.acted_at = now;
     match action {
@@ -71,7 +71,11 @@ pub(crate) fn apply_due(topology: &Topology, state: &mut ClusterState) {
             return;
         }
         state.pending.remove(0);
-        apply(topology, state, action);
+        // Without a control plane an action is lost.
+        let answers = |service: usize| state.services[service].answering().reduce_add() > 0.0;
+        if !state.condition.control_down && topology.control_plane.is_none_or(answers) {
+            apply(topology, state, action);
+        }
     }
 }
 
@@ -79,7 +83,8 @@ fn apply(topology: &Topology, state: &mut ClusterState, action: Action) {
     match action {
         Action::NoOp => {}
         Action::Restart(service) => {
-            replicas::restart(topology, &mut state.services[service.index()]);
+            replicas::restart(topology, service.index(), &mut state.services[service.index()]);
+            databases::interrupt(topology, state, service.index(), f32::MAX);
         }
         Action::ScaleUp(service) => {
             let (table, own) = (&topology.services[service.index()], &state.services[service.index()]);

@@ -4,6 +4,7 @@ use crate::{
     lanes::f32x4,
     level::Level,
     rng::{CounterRng, Stream},
+    simulation::tenants,
     state::ClusterState,
     topology::Topology,
 };
@@ -37,12 +38,12 @@ pub(super) fn advance(topology: &Topology, state: &mut ClusterState) {
     let workload = &topology.scenario().workload;
     let seconds = state.tick as f32 * topology.tick_s;
     let cycle = 1.0 + workload.cycle_amplitude * wave(seconds / workload.cycle_period_s + state.cycle_phase);
-    let rate = workload.rate_per_s * state.load_factor * state.load_multiplier * cycle;
+    let rate = workload.rate_per_s * state.load_factor * state.condition.load * cycle;
     let mean = rate * topology.tick_s;
     let mut rng = CounterRng::new(state.level.number(), Stream::Arrivals, state.tick);
     // Gaussian approximation of a Poisson count whose rate itself varies by `noise_cv`.
     let spread = (mean + (workload.noise_cv * mean) * (workload.noise_cv * mean)).sqrt();
-    let count = (mean + spread * rng.bell()).max(0.0);
+    let count = if topology.is_noisy { (mean + spread * rng.bell()).max(0.0) } else { mean };
     split(topology, state, count / topology.tick_s);
 }
 
@@ -53,8 +54,18 @@ pub(super) fn steady(topology: &Topology, state: &mut ClusterState) {
 
 fn split(topology: &Topology, state: &mut ClusterState, per_s: f32) {
     state.zone_weight += (state.zone_target - state.zone_weight) * topology.zone_shift;
-    let present = topology.services[topology.entry.to].present;
-    state.arrivals_per_s = spread(state.zone_weight, present) * f32x4::splat(per_s);
+    let mut weight = state.zone_weight;
+    if state.condition.stale_share > 0.0 {
+        let stale = f32x4::splat(state.condition.stale_share);
+        weight += (state.condition.stale_weight - weight) * stale;
+    }
+    let present = |entry: usize| topology.services[topology.entries[entry].to].present;
+    if let ([_], false) = (&topology.tenants[..], state.remedies.shed > 0.0) {
+        state.arrivals_per_s = spread(weight, present(0)) * f32x4::splat(per_s);
+        state.entries[0].first_per_s = state.arrivals_per_s;
+        return;
+    }
+    tenants::split(topology, state, weight, per_s);
 }
 
 /// A zone's share of traffic that may go to any zone in `present`: by weight, or evenly where no weight is left.

@@ -1,7 +1,7 @@
 //! Impaired replicas: how faults bring them about, and what becomes of them when the faults end.
 
 use crate::{
-    lanes::{NODE_LANES, add_lane, f32x4, lane, set_lane},
+    lanes::{add_lane, f32x4, lane, set_lane},
     simulation::replicas::{SPECK, Stop, fold, forget, stop},
     state::{ClusterState, HEALTHY, IMPAIRED, Impairment, ServiceState},
     topology::Topology,
@@ -25,13 +25,27 @@ pub(crate) fn impair_some(
     how: Impairment,
     slot: u8,
 ) {
-    let healthy: f32 = state.services[service].placement.running[HEALTHY].iter().sum();
+    impair_on(topology, state, service, share, &|_| true, how, slot);
+}
+
+/// The same, among the replicas on some nodes.
+pub(crate) fn impair_on(
+    topology: &Topology,
+    state: &mut ClusterState,
+    service: usize,
+    share: f32,
+    on: &dyn Fn(usize) -> bool,
+    how: Impairment,
+    slot: u8,
+) {
+    let running = |state: &ClusterState, node: usize| state.services[service].placement.running[HEALTHY][node];
+    let healthy: f32 = (0..topology.nodes.len()).filter(|&node| on(node)).map(|node| running(state, node)).sum();
     let count = (healthy * share).round().max(1.0).min(healthy);
-    add_source(&mut state.services[service], how, slot);
+    add_source(topology, service, &mut state.services[service], how, slot);
     if healthy > 0.0 {
-        for node in 0..NODE_LANES {
-            let amount = state.services[service].placement.running[HEALTHY][node] * (count / healthy);
-            impair(topology, &mut state.services[service], node, amount);
+        for node in (0..topology.nodes.len()).filter(|&node| on(node)) {
+            let amount = running(state, node) * (count / healthy);
+            impair(topology, service, &mut state.services[service], node, amount);
         }
     }
 }
@@ -44,9 +58,9 @@ pub(crate) fn impair_node(topology: &Topology, state: &mut ClusterState, node: u
             continue;
         }
         let own = &mut state.services[service];
-        add_source(own, how, slot);
+        add_source(topology, service, own, how, slot);
         let amount = own.placement.running[HEALTHY][node];
-        impair(topology, own, node, amount);
+        impair(topology, service, own, node, amount);
     }
 }
 
@@ -68,42 +82,72 @@ pub(crate) fn release(topology: &Topology, state: &mut ClusterState, service: us
         // Which replica had which fault is not kept apart: the rest recovers with the last fault.
         return;
     }
+    match how {
+        Release::Recover => recover(topology, service, own),
+        Release::Start => {
+            for node in 0..topology.nodes.len() {
+                let amount = own.placement.running[IMPAIRED][node];
+                stop(topology, own, service, node, IMPAIRED, amount, Stop::Crash);
+                own.placement.starting[0][node] += amount;
+            }
+        }
+    }
+    own.impairment = Impairment::NONE;
+    own.moving = true;
+}
+
+/// What starts on a node while the fault in a slot lasts is impaired from the start, for every service that it struck.
+pub(crate) fn stick_to_node(state: &mut ClusterState, node: usize, slot: u8) {
+    for own in state.services.iter_mut().filter(|own| own.impairment.sources & 1 << slot != 0) {
+        own.condition.sticky[node] = 1.0;
+    }
+}
+
+/// Makes every impaired replica healthy again where it stands.
+fn recover(topology: &Topology, service: usize, own: &mut ServiceState) {
     for node in 0..topology.nodes.len() {
         let amount = own.placement.running[IMPAIRED][node];
         if amount <= 0.0 {
             continue;
         }
         let zone = topology.nodes[node].zone;
-        match how {
-            Release::Recover => {
-                let share = amount / lane(own.populations[IMPAIRED].ready, zone).max(amount);
-                let moved = lane(own.populations[IMPAIRED].in_system, zone) * share;
-                add_lane(&mut own.populations[IMPAIRED].in_system, zone, -moved);
-                add_lane(&mut own.populations[HEALTHY].in_system, zone, moved);
-                merge_means(own, zone, amount);
-                own.placement.running[IMPAIRED][node] = 0.0;
-                own.placement.running[HEALTHY][node] += amount;
-            }
-            Release::Start => {
-                stop(topology, own, service, node, IMPAIRED, amount, Stop::Crash);
-                own.placement.starting[0][node] += amount;
-            }
-        }
-        fold(topology, own);
+        let share = amount / lane(own.populations[IMPAIRED].ready, zone).max(amount);
+        let moved = lane(own.populations[IMPAIRED].in_system, zone) * share;
+        add_lane(&mut own.populations[IMPAIRED].in_system, zone, -moved);
+        add_lane(&mut own.populations[HEALTHY].in_system, zone, moved);
+        merge_means(own, zone, amount);
+        own.placement.running[IMPAIRED][node] = 0.0;
+        own.placement.running[HEALTHY][node] += amount;
+        fold(topology, service, own);
     }
-    own.impairment = Impairment::NONE;
-    own.moving = true;
 }
 
-fn add_source(own: &mut ServiceState, how: Impairment, slot: u8) {
-    let before = own.impairment.sources;
-    if before & 1 << slot == 0 {
-        own.impairment = Impairment { sources: before | 1 << slot, ..own.impairment.and(how) };
+/// Says again in an active tick what is wrong with a service's impaired replicas.
+pub(crate) fn hold(own: &mut ServiceState, how: Impairment, slot: u8) {
+    if own.impairment.sources & 1 << slot != 0 {
+        own.impairment = own.impairment.and(how);
     }
+}
+
+/// The same for every service that the fault in a slot struck.
+pub(crate) fn hold_all(state: &mut ClusterState, how: Impairment, slot: u8) {
+    for own in &mut state.services {
+        hold(own, how, slot);
+    }
+}
+
+/// Notes that a fault impairs a service, and what crashed requests it costs at once.
+fn add_source(topology: &Topology, service: usize, own: &mut ServiceState, how: Impairment, slot: u8) {
+    if own.impairment.sources == 0 && own.has_impaired {
+        // The old generation of a restart is no worse than the new one: from here on it is not told apart.
+        recover(topology, service, own);
+    }
+    own.impairment.sources |= 1 << slot;
+    own.impairment = own.impairment.and(how);
 }
 
 /// Moves replicas of one node from the healthy to the impaired population, with their share of its requests.
-fn impair(topology: &Topology, own: &mut ServiceState, node: usize, amount: f32) {
+fn impair(topology: &Topology, service: usize, own: &mut ServiceState, node: usize, amount: f32) {
     if amount <= 0.0 {
         return;
     }
@@ -121,6 +165,7 @@ fn impair(topology: &Topology, own: &mut ServiceState, node: usize, amount: f32)
     } else {
         // A crash takes along what the replica worked on.
         add_lane(&mut own.lost, zone, moved);
+        own.left += f64::from(moved);
     }
     if own.impairment.refuse > 0.0 {
         let total: f32 = own.placement.running();
@@ -128,14 +173,14 @@ fn impair(topology: &Topology, own: &mut ServiceState, node: usize, amount: f32)
     }
     own.placement.running[HEALTHY][node] -= amount;
     own.placement.running[IMPAIRED][node] += amount;
-    fold(topology, own);
+    fold(topology, service, own);
 }
 
 /// Turns every healthy replica into an impaired one without an impairment: the old generation of a rolling restart.
-pub(super) fn retire_generation(topology: &Topology, own: &mut ServiceState) {
+pub(super) fn retire_generation(topology: &Topology, service: usize, own: &mut ServiceState) {
     for node in 0..topology.nodes.len() {
         let amount = own.placement.running[HEALTHY][node];
-        impair(topology, own, node, amount);
+        impair(topology, service, own, node, amount);
     }
 }
 
@@ -150,6 +195,8 @@ fn merge_means(own: &mut ServiceState, zone: usize, joining: f32) {
     };
     merge(&mut healthy.leaked, impaired.leaked);
     merge(&mut healthy.ejected, impaired.ejected);
+    merge(&mut healthy.outlier, impaired.outlier);
+    merge(&mut healthy.ejections, impaired.ejections);
     for (into, from) in healthy.check_runs.iter_mut().zip(impaired.check_runs) {
         merge(into, from);
     }

@@ -2,13 +2,18 @@
 
 mod actions;
 mod arrivals;
+mod autoscale;
+mod databases;
+mod disks;
 mod health;
 pub(crate) mod impairments;
 mod placement;
+mod quorum;
 mod replicas;
 mod requests;
 mod responses;
 mod telemetry;
+mod tenants;
 #[cfg(test)]
 mod theory;
 
@@ -16,8 +21,14 @@ use std::sync::Arc;
 
 pub(crate) use actions::{accept, apply_due, is_legal, mask};
 pub(crate) use telemetry::{see_edge, write_observation};
+pub(crate) use tenants::begin_decision;
 
-use crate::{lanes::f32x4, level::Level, state::ClusterState, topology::Topology};
+use crate::{
+    lanes::f32x4,
+    level::Level,
+    state::{ClusterState, conditions},
+    topology::Topology,
+};
 
 /// A cluster in motion: the shared topology and the state that it moves.
 #[derive(Clone, Debug)]
@@ -43,7 +54,8 @@ impl Simulation {
         let mut simulation = Self::new(topology);
         let Self { topology, state } = &mut simulation;
         for service in 0..topology.num_services() {
-            replicas::fold(topology, &mut state.services[service]);
+            replicas::fold(topology, service, &mut state.services[service]);
+            state.services[service].membership = 0.0;
         }
         placement::count_cores(topology, state);
         let ticks = (SETTLING_S / topology.tick_s) as u64;
@@ -67,6 +79,9 @@ impl Simulation {
 pub(crate) fn advance(topology: &Topology, state: &mut ClusterState) {
     apply_due(topology, state);
     faults(topology, state);
+    databases::advance(topology, state);
+    disks::advance(topology, state);
+    autoscale::advance(topology, state);
     replicas::advance(topology, state);
     arrivals::advance(topology, state);
     serve(topology, state);
@@ -84,23 +99,39 @@ fn serve(topology: &Topology, state: &mut ClusterState) {
 /// Seconds that a cluster runs before it is taken as settled.
 const SETTLING_S: f32 = 120.0;
 
+/// Writes what the active faults do in this tick; while there is none, nothing is touched.
 fn faults(topology: &Topology, state: &mut ClusterState) {
     let tick = state.tick;
+    if !state.disturbed && state.faults.iter().all(|event| event.onset_tick != tick) {
+        return;
+    }
+    let is_on = |id| !topology.rules_off.fault(id);
     for slot in 0..state.faults.len() {
-        let (onset, end) = (state.faults[slot].onset_tick, state.faults[slot].end_tick);
-        if tick < onset || tick > end {
-            continue;
+        let event = &state.faults[slot];
+        let (begins, ends) = (tick == event.onset_tick, tick == event.end_tick);
+        if (begins || ends) && is_on(event.id) {
+            let event = event.clone();
+            if begins {
+                event.id.model().begin(topology, state, &event);
+            } else {
+                event.id.model().end(topology, state, &event);
+            }
         }
-        let event = state.faults[slot].clone();
-        let model = event.id.model();
-        if tick == onset {
-            model.begin(topology, state, &event);
-        }
-        if event.is_active(tick) {
-            model.advance(topology, state, &event, tick);
-        }
-        if tick == end {
-            model.end(topology, state, &event);
+    }
+    conditions::clear(topology, state);
+    state.disturbed = false;
+    for slot in 0..state.faults.len() {
+        let event = &state.faults[slot];
+        let lasts = event.is_active(tick) || tick >= event.onset_tick && event.id.model().lingers();
+        if lasts && is_on(event.id) {
+            let event = event.clone();
+            event.id.model().advance(topology, state, &event, tick);
+            // The tick of the end still has to clear what this one writes.
+            state.disturbed = true;
+            // An experiment with an abort condition is called off from the next tick on.
+            if event.is_active(tick) && 1.0 - state.bad_ratio < event.abort_availability {
+                state.faults[slot].end_tick = tick + 1;
+            }
         }
     }
 }

@@ -102,7 +102,14 @@ fn takes(topology: &Topology, state: &ClusterState, table: &ServiceTable, node: 
     table.zones.contains(&host.zone)
         && own.up
         && !own.drained
+        && !own.stuck
+        && zone_cores(topology, state, host.zone) + table.cores <= topology.zone_quota[host.zone] + 1e-3
         && state.cores_used[node] + table.cores <= host.cores + 1e-3
+}
+
+/// Cores requested in a zone.
+fn zone_cores(topology: &Topology, state: &ClusterState, zone: usize) -> f32 {
+    topology.nodes.iter().zip(state.cores_used).filter(|(node, _)| node.zone == zone).map(|(_, cores)| cores).sum()
 }
 
 /// Recounts the cores that replicas request of each node.

@@ -3,8 +3,8 @@
 use crate::{
     lanes::{NODE_LANES, add_lane, f32x4, f32x8, lane, one_hot, ratio},
     simulation::{impairments::retire_generation, placement::place},
-    state::{CRASH_BACKOFF_S, ClusterState, HEALTHY, IMPAIRED, Population, ServiceState},
-    topology::Topology,
+    state::{ClusterState, HEALTHY, IMPAIRED, Population, ServiceState},
+    topology::{ServiceTable, Topology},
 };
 
 /// Replicas fewer than this are none: what a start-up chain has left moves on at once.
@@ -59,15 +59,18 @@ pub(super) fn stop(
     };
     // The last of a zone finish their own; what others remain take over the rest.
     let finished = if ready - amount <= SPECK { held * (1.0 - lost_ratio) } else { 0.0 };
+    own.left += f64::from(lane(population.in_system, zone));
     add_lane(&mut population.in_system, zone, -(held * lost_ratio + finished));
+    own.left -= f64::from(lane(population.in_system, zone));
     add_lane(&mut own.lost, zone, held * lost_ratio);
     own.placement.running[kind][node] -= amount;
-    fold(topology, own);
+    fold(topology, service, own);
 }
 
-/// A cache's keys are spread over its replicas: those that stop take their share along.
+/// A cache's keys and a service's sessions are spread over its replicas: those that stop take their share along.
 pub(super) fn forget(own: &mut ServiceState, share: f32) {
     own.hit_ratio *= 1.0 - share;
+    own.sessions *= 1.0 - share;
 }
 
 fn held_for_s(population: &Population, zone: usize) -> f32 {
@@ -83,7 +86,8 @@ fn held_for_s(population: &Population, zone: usize) -> f32 {
 }
 
 /// Sums replicas over each zone's nodes into the lanes that the queues use, and empties lanes that have none left.
-pub(crate) fn fold(topology: &Topology, own: &mut ServiceState) {
+pub(crate) fn fold(topology: &Topology, service: usize, own: &mut ServiceState) {
+    let before = own.answering().reduce_add();
     for (population, running) in own.populations.iter_mut().zip(&mut own.placement.running) {
         let mut ready = f32x4::ZERO;
         for (running, node) in running.iter_mut().zip(&topology.nodes) {
@@ -94,27 +98,50 @@ pub(crate) fn fold(topology: &Topology, own: &mut ServiceState) {
         }
         let emptied = ready.simd_le(f32x4::ZERO);
         population.ready = ready;
-        own.lost += emptied.bitselect(population.in_system, f32x4::ZERO);
+        let dropped = emptied.bitselect(population.in_system, f32x4::ZERO);
+        own.lost += dropped;
+        own.left += f64::from(dropped.reduce_add());
         population.in_system = emptied.bitselect(f32x4::ZERO, population.in_system);
         population.leaked = emptied.bitselect(f32x4::ZERO, population.leaked);
         population.ejected = emptied.bitselect(f32x4::ZERO, population.ejected);
+        population.outlier = emptied.bitselect(f32x4::ZERO, population.outlier);
+        population.ejections = emptied.bitselect(f32x4::ZERO, population.ejections);
         for (run, share) in population.check_runs.iter_mut().enumerate() {
             let fresh = if run == 0 { f32x4::ONE } else { f32x4::ZERO };
             *share = emptied.bitselect(fresh, *share);
         }
     }
     own.has_impaired = own.populations[IMPAIRED].ready.simd_gt(f32x4::ZERO).any();
+    resize(&topology.services[service], own, before);
+}
+
+/// What follows from the number of replicas: contention, what a cache holds, and that a member joined or left.
+fn resize(table: &ServiceTable, own: &mut ServiceState, before: f32) {
+    let now = own.answering().reduce_add();
+    own.membership += (now - before).abs();
+    if table.contention > 0.0 || table.coherency > 0.0 {
+        // Gunther's universal scalability law: capacity N / (1 + s (N - 1) + k N (N - 1)).
+        let more = (own.placement.running() - 1.0).max(0.0);
+        own.scaling = 1.0 / (1.0 + table.contention * more + table.coherency * more * (more + 1.0));
+    }
+    if table.cache_size < 1.0 {
+        // Hit ratios under Zipf's law with exponent a grow as size^(1 - a); a = 3/4 lies within the 0.64 to 0.83 that
+        // Breslau et al. ("Web caching and Zipf-like distributions", INFOCOM'99) measured.
+        let held = (now * table.cache_size).min(1.0);
+        let usual = (table.replicas * table.cache_size).min(1.0);
+        own.hit_limit = table.hit_ratio * (held / usual).sqrt().sqrt().min(1.0 / table.hit_ratio.max(1e-6));
+    }
 }
 
 /// Begins a rolling restart.
-pub(crate) fn restart(topology: &Topology, own: &mut ServiceState) {
+pub(crate) fn restart(topology: &Topology, service: usize, own: &mut ServiceState) {
     // What leaked goes with the old generation; without a leak the generations need not be told apart.
     if own.impairment.sources == 0 && !own.has_impaired && own.populations[HEALTHY].leaked.simd_gt(f32x4::ZERO).any() {
-        retire_generation(topology, own);
+        retire_generation(topology, service, own);
     }
     own.restart_left = std::array::from_fn(|kind| own.placement.running[kind].iter().sum());
     own.crash_wait_s = 0.0;
-    own.crash_backoff_s = CRASH_BACKOFF_S.0;
+    own.crash_backoff_s = topology.crash_backoff_s.0;
     own.moving = true;
 }
 
@@ -127,8 +154,9 @@ pub(crate) fn advance(topology: &Topology, state: &mut ClusterState) {
             continue;
         }
         let table = &topology.services[service];
-        let up: [f32; NODE_LANES] =
-            std::array::from_fn(|node| if state.nodes.get(node).is_some_and(|host| host.up) { 1.0 } else { 0.0 });
+        let up: [f32; NODE_LANES] = std::array::from_fn(|node| {
+            if state.nodes.get(node).is_some_and(|host| host.up && !host.stuck) { 1.0 } else { 0.0 }
+        });
         roll_restart(topology, &mut state.services[service], service, up);
         let own = &mut state.services[service];
         if own.placement.crashed.iter().any(|&crashed| crashed > 0.0) {
@@ -143,17 +171,26 @@ pub(crate) fn advance(topology: &Topology, state: &mut ClusterState) {
         let arrived = start_up(own, table.startup_stay, up);
         if arrived.simd_gt(f32x8::ZERO).any() {
             let mut joining = [f32x4::ZERO; 2];
-            for (node, &arriving) in arrived.to_array()[..state.nodes.len()].iter().enumerate() {
-                // Where the node itself is the trouble, what starts there is impaired.
-                let kind = if state.nodes[node].steal > 0.0 { IMPAIRED } else { HEALTHY };
-                own.placement.running[kind][node] += arriving;
-                joining[kind] += one_hot(topology.nodes[node].zone) * f32x4::splat(arriving);
+            let before = own.answering().reduce_add();
+            for (node, &arriving) in arrived.to_array()[..topology.nodes.len()].iter().enumerate() {
+                // Where what they start with, or on, is the trouble, they are impaired from the start.
+                let stuck = own.condition.sticky[node];
+                for (kind, share) in [(HEALTHY, 1.0 - stuck), (IMPAIRED, stuck)] {
+                    own.placement.running[kind][node] += arriving * share;
+                    joining[kind] += one_hot(topology.nodes[node].zone) * f32x4::splat(arriving * share);
+                }
             }
             own.cold += joining[HEALTHY];
             join(&mut own.populations[HEALTHY], joining[HEALTHY]);
             if joining[IMPAIRED].simd_gt(f32x4::ZERO).any() {
                 join(&mut own.populations[IMPAIRED], joining[IMPAIRED]);
                 own.has_impaired = true;
+            }
+            resize(table, own, before);
+            // Fresh replicas read their secrets anew.
+            let fresh = (joining[HEALTHY] + joining[IMPAIRED]).reduce_add() / own.placement.running().max(SPECK);
+            for call in &mut state.calls[table.calls.clone()] {
+                call.stale_secret *= 1.0 - fresh.min(1.0);
             }
         }
         if own.placement.unplaced > 0.0 && state.tick.is_multiple_of(schedule_ticks) {
@@ -191,6 +228,7 @@ fn join(population: &mut Population, joining: f32x4) {
     let old = f32x4::ONE - fresh;
     population.leaked *= old;
     population.ejected *= old;
+    population.outlier *= old;
     for share in &mut population.check_runs {
         *share *= old;
     }
@@ -232,7 +270,7 @@ pub(crate) fn crash(topology: &Topology, own: &mut ServiceState, service: usize,
     }
     if own.crash_wait_s <= 0.0 {
         own.crash_wait_s = own.crash_backoff_s;
-        own.crash_backoff_s = (own.crash_backoff_s * 2.0).min(CRASH_BACKOFF_S.1);
+        own.crash_backoff_s = (own.crash_backoff_s * 2.0).min(topology.crash_backoff_s.1);
     }
     own.moving = true;
 }

@@ -2,19 +2,14 @@
 
 use crate::{
     lanes::{exp, f32x4, ratio, unit},
-    queueing::{self, QueueTable},
     scenario::{CallMode, ServiceClass},
     simulation::replicas,
     state::{CallState, ClusterState, HEALTHY, IMPAIRED, Impairment, Population, ServiceState},
     topology::{COLLECTION_BEGINS, CallTable, DELAY_STAGES, ServiceTable, Topology},
 };
 
-/// Below this share of replicas in rotation, traffic goes to all of them (Envoy's panic threshold).
-const PANIC_RATIO: f32 = 0.5;
 /// Replicas in rotation, as a multiple of the zone's calls, below which calls spill into other zones.
 const OVERPROVISIONING: f32 = 1.4;
-/// Share of a service's answers that a cold replica's speed falls short by.
-const COLD_LOSS: f32 = 0.5;
 /// Relative standard deviation of the wait in a queue that only grows.
 const OVERLOAD_VARIANCE: f32 = 0.05;
 /// Utilisation beyond which a queue's length is taken as overload, not as what is stationary.
@@ -22,18 +17,18 @@ const STATIONARY_LIMIT: f32 = 0.95;
 
 pub(super) fn forward(topology: &Topology, state: &mut ClusterState) {
     let dt = f32x4::splat(topology.tick_s);
-    let ClusterState { services, calls, entry, arrivals_per_s, .. } = state;
-    let due = retries_due(&topology.entry, entry, dt);
-    entry.first_per_s = *arrivals_per_s;
-    entry.attempts_per_s = *arrivals_per_s + due;
-    services[topology.entry.to].inflow += entry.attempts_per_s;
+    let ClusterState { services, calls, entries, .. } = state;
+    for (table, entry) in topology.entries.iter().zip(entries) {
+        let due = retries_due(table, entry, dt);
+        entry.attempts_per_s = entry.first_per_s + due;
+        services[table.to].inflow += entry.attempts_per_s;
+    }
 
-    let table = queueing::table();
     for &service in &topology.order {
         let service = service as usize;
         let constants = &topology.services[service];
         let own = &mut services[service];
-        let served = serve(constants, own, table, dt);
+        let served = serve(topology, constants, own, dt);
         let missed = f32x4::splat(1.0 - own.hit_ratio);
         if constants.class == ServiceClass::Broker {
             publish(constants, own, served, dt);
@@ -41,18 +36,39 @@ pub(super) fn forward(topology: &Topology, state: &mut ClusterState) {
         for index in constants.calls.clone() {
             let (call, edge) = (&topology.calls[index], &mut calls[index]);
             let due = retries_due(call, edge, dt);
-            let capacity = capacity_of(&services[call.to]);
             let first = match call.mode {
                 CallMode::Sync | CallMode::Async => served * f32x4::splat(call.calls),
                 CallMode::Miss => served * missed * f32x4::splat(call.calls),
-                CallMode::Consume => consume(call, &mut services[service], capacity, dt),
+                CallMode::Consume => {
+                    let capacity =
+                        capacity_of(&services[call.to]) * f32x4::splat(working_share(constants, &services[call.to]));
+                    let joined = std::mem::take(&mut services[call.to].membership);
+                    consume(constants, call, &mut services[service], joined, capacity, dt)
+                }
             };
             edge.first_per_s = first;
-            edge.attempts_per_s = (first + due) * f32x4::splat(edge.pass);
+            edge.attempts_per_s = (first + due) * f32x4::splat(edge.passing());
+            let arriving = edge.attempts_per_s * (f32x4::ONE - edge.loss) * f32x4::splat(1.0 - edge.stale_secret);
             let callee = &mut services[call.to];
-            callee.inflow += route(edge.attempts_per_s, callee);
+            callee.inflow += if call.quorum.is_some() { ask_all(arriving, callee) } else { route(arriving, callee) };
         }
     }
+}
+
+/// Every replica in rotation gets every request.
+fn ask_all(flow: f32x4, callee: &ServiceState) -> f32x4 {
+    let [healthy, impaired] = &callee.populations;
+    let mut replicas = healthy.in_rotation();
+    if callee.has_impaired {
+        replicas += impaired.in_rotation();
+    }
+    replicas * f32x4::splat(flow.reduce_add())
+}
+
+/// Share of a broker's consumers that have a partition to work on.
+fn working_share(broker: &ServiceTable, consumer: &ServiceState) -> f32 {
+    let consumers = consumer.answering().reduce_add();
+    if consumers > broker.partitions { broker.partitions / consumers } else { 1.0 }
 }
 
 /// Requests of callers in each zone, by the zone that answers them.
@@ -106,44 +122,65 @@ fn retries_due(table: &CallTable, call: &mut CallState, dt: f32x4) -> f32x4 {
 }
 
 /// Admits, queues and serves a service's requests; returns what it serves per second.
-fn serve(table: &ServiceTable, own: &mut ServiceState, queues: &QueueTable, dt: f32x4) -> f32x4 {
+fn serve(topology: &Topology, table: &ServiceTable, own: &mut ServiceState, dt: f32x4) -> f32x4 {
     let offered = own.inflow;
     own.inflow = f32x4::ZERO;
     own.offered_per_s = offered;
+    let writable = (f32x4::ONE - own.write_error) * (f32x4::ONE - own.condition.error);
     if !own.has_impaired {
         // Everything goes to the healthy, where there are any; the impaired population's memory is not touched.
         let healthy = &own.populations[HEALTHY];
-        let in_rotation = healthy.ready * (f32x4::ONE - healthy.ejected);
+        let in_rotation = healthy.in_rotation();
         let any = healthy.ready.simd_gt(f32x4::ZERO).bitselect(f32x4::ONE, f32x4::ZERO);
         localise(table, own, in_rotation);
-        let answered = serve_population(table, own, HEALTHY, offered * any, queues, dt);
-        own.own_success = any * answered * charge_lost(own, offered * dt);
-        own.populations[HEALTHY].share = f32x4::ONE;
-        return own.populations[HEALTHY].served_per_s;
+        let answer = serve_population(topology, table, own, HEALTHY, offered * any, dt);
+        own.taken = any * answer.taken;
+        own.own_success = any * answer.success * writable * charge_lost(own, offered * dt);
+        own.unseen = f32x4::ZERO;
+        own.admitted_per_s = answer.admitted;
+        let healthy = &mut own.populations[HEALTHY];
+        healthy.share = f32x4::ONE;
+        return healthy.served_per_s;
     }
     let [healthy, impaired] = &own.populations;
-    let in_rotation =
-        [healthy.ready * (f32x4::ONE - healthy.ejected), impaired.ready * (f32x4::ONE - impaired.ejected)];
+    let in_rotation = [healthy.in_rotation(), impaired.in_rotation()];
     let all = healthy.ready + impaired.ready;
-    let calm = (in_rotation[0] + in_rotation[1]).simd_ge(all * f32x4::splat(PANIC_RATIO));
+    let calm = (in_rotation[0] + in_rotation[1]).simd_ge(all * f32x4::splat(topology.panic_ratio));
     let weights = [calm.bitselect(in_rotation[0], healthy.ready), calm.bitselect(in_rotation[1], impaired.ready)];
     let weight = weights[0] + weights[1];
     localise(table, own, in_rotation[0] + in_rotation[1]);
-    let mut served = f32x4::ZERO;
-    let mut success = f32x4::ZERO;
+    let zero = f32x4::ZERO;
+    let (mut served, mut success, mut taken, mut admitted, mut unseen) = (zero, zero, zero, zero, zero);
     for kind in [HEALTHY, IMPAIRED] {
         let routed = ratio(weights[kind], weight);
-        let answered = serve_population(table, own, kind, offered * routed, queues, dt);
+        let answer = serve_population(topology, table, own, kind, offered * routed, dt);
         served += own.populations[kind].served_per_s;
-        success += routed * answered;
+        success += routed * answer.success;
+        taken += routed * answer.taken;
+        admitted += answer.admitted;
+        if kind == IMPAIRED {
+            unseen = routed * answer.taken * f32x4::splat(own.impairment.unseen_error);
+        }
     }
-    own.own_success = success * charge_lost(own, offered * dt);
+    own.taken = taken;
+    own.admitted_per_s = admitted;
+    own.unseen = unseen;
+    own.own_success = success * writable * charge_lost(own, offered * dt);
     let total = served.simd_gt(f32x4::ZERO);
     for (kind, lone) in [(HEALTHY, f32x4::ONE), (IMPAIRED, f32x4::ZERO)] {
         let share = ratio(own.populations[kind].served_per_s, served);
         own.populations[kind].share = total.bitselect(share, lone);
     }
     served
+}
+
+/// What a population does with what it is offered.
+struct Answer {
+    /// Ratio that it takes, and that it takes and answers without error.
+    taken: f32x4,
+    success: f32x4,
+    /// Requests per second taken in.
+    admitted: f32x4,
 }
 
 /// Charges requests lost with stopped replicas against those offered, as far as there are any; returns the rest's ratio.
@@ -156,34 +193,39 @@ fn charge_lost(own: &mut ServiceState, offered: f32x4) -> f32x4 {
     f32x4::ONE - ratio(charged, offered)
 }
 
-/// One tick of one population's queue; returns the ratio of its requests that it takes and answers without error.
+/// One tick of one population's queue.
 fn serve_population(
+    topology: &Topology,
     table: &ServiceTable,
     own: &mut ServiceState,
     kind: usize,
     offered: f32x4,
-    queues: &QueueTable,
     dt: f32x4,
-) -> f32x4 {
+) -> Answer {
+    let queues = topology.queues;
     let trouble = if kind == IMPAIRED { own.impairment } else { Impairment::NONE };
     let warm = if kind == HEALTHY && own.moving {
-        f32x4::ONE - replicas::cold_ratio(own) * f32x4::splat(COLD_LOSS)
+        f32x4::ONE - replicas::cold_ratio(own) * f32x4::splat(table.cold_loss)
     } else {
         f32x4::ONE
     };
     let calls_mean = own.calls_mean_s;
-    let speed = own.speed * trouble.speed;
+    let mut speed = own.condition.speed * trouble.speed * own.scaling;
+    if table.has_sessions {
+        speed /= 1.0 + table.issue_work * (1.0 - own.sessions);
+    }
+    let heap = f32x4::splat(own.condition.heap);
     let per_dt = f32x4::ONE / dt;
     let population = &mut own.populations[kind];
     let splat = f32x4::splat;
     let mut work_s = splat(table.service_s / speed) / warm;
-    if table.collects || population.leaked.simd_gt(f32x4::ZERO).any() {
-        work_s /= collection(table, population.leaked, population);
+    if table.collects || (population.leaked + heap).simd_gt(f32x4::ZERO).any() {
+        work_s /= collection(table, population.leaked + heap, population);
     }
     let service_s = work_s + splat(trouble.delay_s);
     let servers = population.ready * splat(table.concurrency);
     // A replica works on `concurrency` requests, and has at most `pool` open, those that wait for calls included.
-    let pooled = population.ready * splat(table.pool) / (service_s + calls_mean);
+    let pooled = population.ready * splat(table.pool * trouble.pool) / (service_s + calls_mean);
     let capacity = (servers / service_s).fast_min(pooled);
     let accepted = offered * splat(1.0 - trouble.refuse);
     let room = (population.ready * splat(table.queue_limit) - population.in_system).fast_max(f32x4::ZERO);
@@ -219,6 +261,7 @@ fn serve_population(
     let overload = f32x4::ONE - (stationary / after.fast_max(tiny)).fast_min(f32x4::ONE);
     let spread = (f32x4::ONE - overload) * (splat(2.0) / waiting - f32x4::ONE) + overload * splat(OVERLOAD_VARIANCE);
     let variance = work_s * work_s + splat(trouble.delay_sd_s * trouble.delay_sd_s) + wait * wait * spread;
+    let variance = variance * splat(topology.spread_factor);
 
     population.in_system = after;
     population.served_per_s = served;
@@ -226,14 +269,16 @@ fn serve_population(
     population.own_mean_s = service_s + wait;
     population.own_sd_s = variance.sqrt();
     let taken = offered.simd_gt(f32x4::ZERO).bitselect(admitted / offered.fast_max(tiny), f32x4::ONE);
-    taken * splat((1.0 - table.error_ratio) * (1.0 - trouble.error))
+    let success = taken * splat((1.0 - table.error_ratio) * (1.0 - trouble.error) * (1.0 - trouble.unseen_error));
+    Answer { taken, success, admitted }
 }
 
 /// Factor on speed that garbage collection leaves: 1 up to 70 % of memory in use, then falling smoothly to 0.2.
 fn collection(table: &ServiceTable, leaked: f32x4, population: &Population) -> f32x4 {
     let used = memory(table, leaked, population);
     let pressure = unit((used - f32x4::splat(COLLECTION_BEGINS)) * f32x4::splat(1.0 / (1.0 - COLLECTION_BEGINS)));
-    f32x4::ONE - f32x4::splat(0.8) * pressure * pressure * (f32x4::splat(3.0) - f32x4::splat(2.0) * pressure)
+    f32x4::ONE
+        - f32x4::splat(table.collection_loss) * pressure * pressure * (f32x4::splat(3.0) - f32x4::splat(2.0) * pressure)
 }
 
 /// Share of a replica's memory in use: idle, leaked, and what its queue holds.
@@ -254,7 +299,7 @@ fn publish(table: &ServiceTable, own: &mut ServiceState, served: f32x4, dt: f32x
 fn capacity_of(callee: &ServiceState) -> f32x4 {
     let working = |kind: usize| {
         let population: &Population = &callee.populations[kind];
-        population.capacity_per_s * (f32x4::ONE - population.ejected)
+        population.capacity_per_s * (f32x4::ONE - population.ejected) * (f32x4::ONE - population.outlier)
     };
     if callee.has_impaired {
         working(HEALTHY) + working(IMPAIRED) * f32x4::splat(1.0 - callee.impairment.refuse)
@@ -266,14 +311,29 @@ fn capacity_of(callee: &ServiceState) -> f32x4 {
 /// Share of their capacity at which consumers pull.
 const PULL_RATIO: f32 = 0.9;
 
-/// Consumers pull what is there, as fast as they can work.
-fn consume(call: &CallTable, broker: &mut ServiceState, capacity: f32x4, dt: f32x4) -> f32x4 {
-    let pull = capacity * f32x4::splat(PULL_RATIO / call.calls.max(1e-6));
+/// Consumers pull what is there, as fast as they can work, unless they pause because one of them joined or left.
+fn consume(
+    table: &ServiceTable,
+    call: &CallTable,
+    broker: &mut ServiceState,
+    joined: f32,
+    capacity: f32x4,
+    dt: f32x4,
+) -> f32x4 {
+    let pause_s = table.rebalance_s + broker.condition.rebalance_s;
+    broker.pause_s = (broker.pause_s + joined * pause_s).min(LONGEST_PAUSE * pause_s.max(broker.pause_s));
+    let tick_s = dt.to_array()[0];
+    let awake = 1.0 - (broker.pause_s / tick_s).min(1.0);
+    broker.pause_s = (broker.pause_s - tick_s).max(0.0);
+    let pull = capacity * f32x4::splat(PULL_RATIO * awake * (1.0 - broker.condition.blocked) / call.calls.max(1e-6));
     let taken = pull.fast_min(broker.depth / dt);
     broker.depth = (broker.depth - taken * dt).fast_max(f32x4::ZERO);
     broker.consumed_per_s = taken;
     taken * f32x4::splat(call.calls)
 }
+
+/// Pauses that may add up, in units of one.
+const LONGEST_PAUSE: f32 = 2.0;
 
 /// Probability that a response time with this mean and standard deviation exceeds `limit`.
 ///

@@ -1,11 +1,12 @@
 //! The backward pass: latencies and failures travel from callees to callers, and decide on retries and breakers.
 
 use crate::{
-    lanes::{f32x4, lane, ratio, unit},
+    lanes::{f32x4, lane, one_hot, ratio, unit},
     scenario::{CallMode, ServiceClass},
     simulation::{
-        replicas,
+        quorum, replicas,
         requests::{exceeds, memory},
+        tenants,
     },
     state::{CallState, ClusterState, HEALTHY, IMPAIRED, ServiceState},
     topology::{CallTable, ServiceTable, Topology},
@@ -29,6 +30,8 @@ const LATE_POWER: i32 = 8;
 struct Reply {
     /// Ratio of attempts that fail: errors, refusals, and answers after the timeout.
     failure: f32x4,
+    /// Ratio of the other answers that are wrong.
+    wrong: f32x4,
     /// Seconds that an attempt holds the caller, mean and variance.
     held_s: f32x4,
     variance: f32x4,
@@ -36,30 +39,47 @@ struct Reply {
 
 pub(super) fn backward(topology: &Topology, state: &mut ClusterState) {
     let dt = topology.tick_s;
-    let ClusterState { services, calls, entry, accounts, .. } = state;
+    let ClusterState { services, calls, condition, .. } = state;
+    let any_wrong = condition.wrong;
     for &service in topology.order.iter().rev() {
         let service = service as usize;
         let table = &topology.services[service];
-        let mut success = f32x4::ONE;
+        let (mut success, mut right) = (f32x4::ONE, f32x4::ONE);
         let (mut mean, mut variance) = (f32x4::ZERO, f32x4::ZERO);
         for index in table.calls.clone() {
             let call = &topology.calls[index];
             let edge = &mut calls[index];
-            let reply = reply(&services[call.to], call.timeout_s);
+            let mut reply = reply(topology, call, &services[call.to]);
+            if state.disturbed && edge.is_disturbed() {
+                reply = disturb(call, edge, reply);
+            }
             let attempts = settle(call, edge, &reply, dt);
+            if any_wrong {
+                edge.wrong = reply.wrong;
+            }
             match call.mode {
                 CallMode::Sync | CallMode::Miss => {
                     let missed = if call.mode == CallMode::Miss { 1.0 - services[service].hit_ratio } else { 1.0 };
                     let times = f32x4::splat(call.calls * missed);
+                    let waits = f32x4::splat(call.calls * missed * call.waits);
+                    if any_wrong {
+                        right *= unit(f32x4::ONE - times.fast_min(f32x4::ONE) * edge.wrong);
+                    }
                     success *= unit(
                         f32x4::ONE - times.fast_min(f32x4::ONE) * edge.failure * f32x4::splat(1.0 - call.fallback),
                     ) * further_calls(call.calls * missed, edge.failure, call.fallback);
                     let backoff = (attempts - f32x4::ONE) * f32x4::splat(call.backoff_s);
-                    let pass = f32x4::splat(edge.pass);
-                    mean += times * pass * (attempts * reply.held_s + backoff);
-                    variance += times * pass * (attempts * reply.variance);
+                    let pass = f32x4::splat(edge.passing());
+                    mean += waits * pass * (attempts * reply.held_s + backoff);
+                    variance += waits * pass * (attempts * reply.variance);
                 }
-                CallMode::Consume => success *= f32x4::ONE - edge.failure,
+                CallMode::Consume => {
+                    // What is delivered again is late, not lost.
+                    let again = edge.failure * f32x4::splat(table.redelivery);
+                    success *= f32x4::ONE - (edge.failure - again);
+                    let returned = services[service].consumed_per_s * again;
+                    services[service].depth += returned * f32x4::splat(dt);
+                }
                 CallMode::Async => {}
             }
             if call.mode == CallMode::Miss {
@@ -67,37 +87,107 @@ pub(super) fn backward(topology: &Topology, state: &mut ClusterState) {
                 let flow = edge.first_per_s.reduce_add();
                 let filled =
                     if flow > 0.0 { (edge.first_per_s * (f32x4::ONE - edge.failure)).reduce_add() / flow } else { 0.0 };
-                own.hit_ratio += (table.hit_ratio - own.hit_ratio) * table.fill_step * filled;
+                own.hit_ratio += (own.hit_limit - own.hit_ratio) * table.fill_step * filled;
+                own.hit_ratio -= own.hit_ratio * table.evict_step;
             }
         }
         if table.class == ServiceClass::Broker {
             success *= in_time(table, &services[service]);
         }
-        finish(topology, service, &mut services[service], success, mean, variance, dt);
+        let own = &mut services[service];
+        if any_wrong {
+            let impaired = own.populations[IMPAIRED].share * f32x4::splat(own.impairment.wrong);
+            let right_alone = (f32x4::ONE - impaired) * f32x4::splat(1.0 - own.condition.wrong);
+            own.wrong = f32x4::ONE - right * right_alone;
+        }
+        finish(topology, service, own, success, mean, variance, dt);
     }
+    edge(topology, state);
+}
 
-    let reply = entry_reply(&services[topology.entry.to], topology.entry.timeout_s);
-    settle(&topology.entry, entry, &reply, dt);
-    state.p99_s = quantile(&services[topology.entry.to]).min(topology.entry.timeout_s);
-    let arrivals = state.arrivals_per_s.to_array();
-    let failures = entry.failure.to_array();
+/// What users got: at each entry service, over all of them, and what it cost.
+fn edge(topology: &Topology, state: &mut ClusterState) {
+    let dt = topology.tick_s;
+    let mut p99_s = 0.0_f32;
+    let mut bad = state.turned_away_per_s;
+    let apart = home_latency(topology, state);
+    for (table, entry) in topology.entries.iter().zip(&mut state.entries) {
+        let own = &state.services[table.to];
+        let mut reply = entry_reply(own, table.timeout_s, apart);
+        if !state.condition.wrong {
+            reply.wrong = f32x4::ZERO;
+        }
+        settle(table, entry, &reply, dt);
+        entry.wrong = reply.wrong;
+        bad += entry.first_per_s * tenants::bad_share(entry);
+        if entry.first_per_s.reduce_add() > 0.0 {
+            let added = apart.to_array().into_iter().fold(0.0, f32::max);
+            p99_s = p99_s.max((quantile(own) + added).min(table.timeout_s));
+        }
+    }
+    state.p99_s = p99_s;
+    tenants::charge(topology, state);
+    let accounts = &mut state.accounts;
+    let (arrivals, bad) = (state.arrivals_per_s.to_array(), bad.to_array());
+    let (mut offered_all, mut bad_all) = (0.0, 0.0);
     for zone in 0..topology.num_zones() {
-        let offered = f64::from(arrivals[zone] * dt);
-        let bad = offered * f64::from(failures[zone]);
-        accounts.offered += offered;
-        accounts.bad += bad;
+        let (offered, bad) = (f64::from(arrivals[zone] * dt), f64::from(bad[zone] * dt));
         accounts.zone_offered[zone] += offered;
         accounts.zone_bad[zone] += bad;
+        offered_all += offered;
+        bad_all += bad;
     }
-    let slo_s = topology.scenario().slo.p99_ms / 1000.0;
-    if state.arrivals_per_s.reduce_add() > 0.0 {
+    accounts.offered += offered_all;
+    accounts.bad += bad_all;
+    if offered_all > 0.0 {
+        let now = (bad_all / offered_all) as f32;
+        state.bad_ratio += (now - state.bad_ratio) * (dt / (BAD_WINDOW_S + dt));
+        let slo_s = topology.scenario().slo.p99_ms / 1000.0;
         accounts.offered_ticks += 1;
-        accounts.p99_s += f64::from(state.p99_s);
-        accounts.latency_excess += f64::from(((state.p99_s / slo_s - 1.0) / 3.0).clamp(0.0, 1.0));
+        accounts.p99_s += f64::from(p99_s);
+        accounts.latency_excess += f64::from(((p99_s / slo_s - 1.0) / 3.0).clamp(0.0, 1.0));
     }
-    let used: f32 = state.cores_used[..topology.nodes.len()].iter().sum();
-    accounts.cost += f64::from(used / topology.initial_cores.max(1e-6));
+    let cost: f32 = topology.nodes.iter().zip(state.cores_used).map(|(node, cores)| cores * node.price).sum();
+    accounts.cost += f64::from(cost / topology.initial_cost.max(1e-6));
     accounts.ticks += 1;
+}
+
+/// Seconds over which the ratio of bad requests is smoothed for abort conditions.
+const BAD_WINDOW_S: f32 = 60.0;
+
+/// Seconds that users spend on the way to a zone that is not theirs: those beyond the zone's share at the start.
+fn home_latency(topology: &Topology, state: &ClusterState) -> f32x4 {
+    let Some(rows) = &topology.zone_latency_s else { return f32x4::ZERO };
+    let zones = topology.num_zones();
+    let home = 1.0 / zones as f32;
+    let weight = state.zone_weight.to_array();
+    let missing: [f32; 4] = std::array::from_fn(|zone| if zone < zones { (home - weight[zone]).max(0.0) } else { 0.0 });
+    let away: f32 = missing.iter().sum();
+    f32x4::from(std::array::from_fn(|zone| {
+        if zone >= zones || away <= 0.0 || weight[zone] <= home {
+            return 0.0;
+        }
+        // The guests come from the zones that lost weight, in proportion to what they lost.
+        let way = (f32x4::from(missing) * rows[zone]).reduce_add() / away;
+        way * (weight[zone] - home) / weight[zone]
+    }))
+}
+
+/// What faults of the network and stale secrets make of a reply.
+fn disturb(table: &CallTable, call: &CallState, reply: Reply) -> Reply {
+    let one = f32x4::ONE;
+    let timeout = f32x4::splat(table.timeout_s);
+    let stale = f32x4::splat(call.stale_secret);
+    let late = exceeds(table.timeout_s, reply.held_s + call.delay_s, reply.variance.sqrt());
+    let delayed = call.delay_s.simd_gt(f32x4::ZERO).bitselect(late, f32x4::ZERO);
+    let held = (reply.held_s + call.delay_s).fast_min(timeout);
+    // A lost message is waited for in vain; a stale secret is refused at once.
+    let held = (held * (one - call.loss) + timeout * call.loss) * (one - stale);
+    Reply {
+        failure: one - (one - reply.failure) * (one - call.loss) * (one - stale) * (one - delayed),
+        held_s: held,
+        ..reply
+    }
 }
 
 /// Success of the calls beyond the first that every request makes.
@@ -131,7 +221,9 @@ fn finish(
     calls_variance: f32x4,
     dt: f32,
 ) {
+    let table = &topology.services[service];
     own.calls_mean_s = calls_mean;
+    own.calls_success = calls_success;
     own.failure = unit(f32x4::ONE - own.own_success * calls_success);
     let kinds = if own.has_impaired { 2 } else { 1 };
     for population in &mut own.populations[..kinds] {
@@ -141,8 +233,14 @@ fn finish(
     let requests = own.offered_per_s * f32x4::splat(dt);
     own.telemetry.counted_ticks += 1;
     own.requests += requests;
-    own.failures += requests * own.failure;
-    if own.leak_per_s > 0.0 {
+    // A service counts the failures that it sees.
+    own.failures += requests * (own.failure - own.unseen).fast_max(f32x4::ZERO);
+    if table.has_sessions {
+        let offered = own.offered_per_s.reduce_add();
+        let issued = if offered > 0.0 { 1.0 - (own.offered_per_s * own.failure).reduce_add() / offered } else { 0.0 };
+        own.sessions += (1.0 - own.sessions) * table.renew_step * issued;
+    }
+    if own.condition.leak_per_s > 0.0 || own.condition.heap > 0.0 {
         leak(topology, service, own, dt);
     }
 }
@@ -153,8 +251,12 @@ fn leak(topology: &Topology, service: usize, own: &mut ServiceState, dt: f32) {
     for kind in [HEALTHY, IMPAIRED] {
         let population = &mut own.populations[kind];
         let runs = population.ready.simd_gt(f32x4::ZERO);
-        population.leaked = runs.bitselect(population.leaked + f32x4::splat(own.leak_per_s * dt), f32x4::ZERO);
-        let used = memory(table, population.leaked, population);
+        population.leaked =
+            runs.bitselect(population.leaked + f32x4::splat(own.condition.leak_per_s * dt), f32x4::ZERO);
+        let used = memory(table, population.leaked + f32x4::splat(own.condition.heap), population);
+        if !table.runs_out_of_memory {
+            continue;
+        }
         for &zone in &table.zones {
             if lane(used, zone) >= 1.0 {
                 replicas::crash(topology, own, service, kind, zone);
@@ -164,33 +266,127 @@ fn leak(topology: &Topology, service: usize, own: &mut ServiceState, dt: f32) {
 }
 
 /// One attempt's reply as callers in each zone see it, over the zones that answer them.
-fn reply(callee: &ServiceState, timeout_s: f32) -> Reply {
-    let mut reply = entry_reply(callee, timeout_s);
-    if !callee.all_local {
-        let over = |lanes: f32x4| {
-            callee.local * lanes + (f32x4::ONE - callee.local) * f32x4::splat((lanes * callee.spill).reduce_add())
+fn reply(topology: &Topology, call: &CallTable, callee: &ServiceState) -> Reply {
+    if let Some(needed) = call.quorum {
+        let verdict = quorum::verdict(callee, needed, call.timeout_s);
+        let splat = f32x4::splat;
+        return Reply {
+            failure: splat(verdict.failure),
+            wrong: splat(verdict.wrong),
+            held_s: splat(verdict.held_s),
+            variance: splat(verdict.variance),
         };
-        reply = Reply { failure: over(reply.failure), held_s: over(reply.held_s), variance: over(reply.variance) };
     }
-    reply
+    if callee.all_local {
+        return entry_reply(callee, call.timeout_s, f32x4::ZERO);
+    }
+    if let Some(rows) = &topology.zone_latency_s {
+        return across(rows, call, callee);
+    }
+    let reply = entry_reply(callee, call.timeout_s, f32x4::ZERO);
+    let over = |lanes: f32x4| {
+        callee.local * lanes + (f32x4::ONE - callee.local) * f32x4::splat((lanes * callee.spill).reduce_add())
+    };
+    Reply {
+        failure: over(reply.failure),
+        wrong: over(reply.wrong),
+        held_s: over(reply.held_s),
+        variance: over(reply.variance),
+    }
 }
 
-/// One attempt's reply from each zone, over both populations.
-fn entry_reply(callee: &ServiceState, timeout_s: f32) -> Reply {
+/// The same where zones are apart: each answering zone's reply, later by the way from each caller's zone.
+fn across(rows: &[f32x4; 4], call: &CallTable, callee: &ServiceState) -> Reply {
+    let zero = f32x4::ZERO;
+    let mut all = Reply { failure: zero, wrong: zero, held_s: zero, variance: zero };
+    let (local, spill) = (callee.local, callee.spill.to_array());
+    for (zone, &way) in rows.iter().enumerate() {
+        let share = local * one_hot(zone) + (f32x4::ONE - local) * f32x4::splat(spill[zone]);
+        let reply = entry_reply(&callee.at(zone), call.timeout_s, way);
+        all.failure += share * reply.failure;
+        all.wrong += share * reply.wrong;
+        all.held_s += share * reply.held_s;
+        all.variance += share * reply.variance;
+    }
+    all
+}
+
+/// One attempt's reply from each zone, over both populations, so many seconds away.
+fn entry_reply(callee: &impl Answers, timeout_s: f32, away_s: f32x4) -> Reply {
     let limit = f32x4::splat(timeout_s);
     let (mut late, mut held, mut second) = (f32x4::ZERO, f32x4::ZERO, f32x4::ZERO);
-    let kinds = if callee.has_impaired { 2 } else { 1 };
-    for population in &callee.populations[..kinds] {
-        let beyond = exceeds(timeout_s, population.mean_s, population.sd_s);
+    for kind in 0..callee.kinds() {
+        let (share, mean, sd) = callee.times(kind);
+        let whole = mean + away_s;
+        let beyond = exceeds(timeout_s, whole, sd);
         // E[min(X, T)] = mean - sd P(X > T) for the shifted exponential, and T where it starts beyond T.
-        let mean = (population.mean_s - population.sd_s * beyond).fast_min(limit);
-        let kept = population.sd_s * (f32x4::ONE - beyond);
-        late += population.share * beyond;
-        held += population.share * mean;
-        second += population.share * (mean * mean + kept * kept);
+        let mean = (whole - sd * beyond).fast_min(limit);
+        let kept = sd * (f32x4::ONE - beyond);
+        late += share * beyond;
+        held += share * mean;
+        second += share * (mean * mean + kept * kept);
     }
-    let answered = (f32x4::ONE - callee.failure) * (f32x4::ONE - late);
-    Reply { failure: unit(f32x4::ONE - answered), held_s: held, variance: (second - held * held).fast_max(f32x4::ZERO) }
+    let (failure, wrong) = callee.outcome();
+    let answered = (f32x4::ONE - failure) * (f32x4::ONE - late);
+    Reply {
+        failure: unit(f32x4::ONE - answered),
+        wrong,
+        held_s: held,
+        variance: (second - held * held).fast_max(f32x4::ZERO),
+    }
+}
+
+/// What callers need to know of those that answer.
+trait Answers {
+    fn kinds(&self) -> usize;
+    /// Share of the answers, mean and standard deviation of their time.
+    fn times(&self, kind: usize) -> (f32x4, f32x4, f32x4);
+    /// Ratio of failures, and of wrong answers among the others.
+    fn outcome(&self) -> (f32x4, f32x4);
+}
+
+impl Answers for ServiceState {
+    fn kinds(&self) -> usize {
+        if self.has_impaired { 2 } else { 1 }
+    }
+
+    fn times(&self, kind: usize) -> (f32x4, f32x4, f32x4) {
+        let population = &self.populations[kind];
+        (population.share, population.mean_s, population.sd_s)
+    }
+
+    fn outcome(&self) -> (f32x4, f32x4) {
+        (self.failure, self.wrong)
+    }
+}
+
+/// One zone's answers, in every lane.
+struct AtZone<'a>(&'a ServiceState, usize);
+
+impl ServiceState {
+    fn at(&self, zone: usize) -> AtZone<'_> {
+        AtZone(self, zone)
+    }
+}
+
+impl Answers for AtZone<'_> {
+    fn kinds(&self) -> usize {
+        self.0.kinds()
+    }
+
+    fn times(&self, kind: usize) -> (f32x4, f32x4, f32x4) {
+        let (share, mean, sd) = self.0.times(kind);
+        (everywhere(share, self.1), everywhere(mean, self.1), everywhere(sd, self.1))
+    }
+
+    fn outcome(&self) -> (f32x4, f32x4) {
+        let (failure, wrong) = self.0.outcome();
+        (everywhere(failure, self.1), everywhere(wrong, self.1))
+    }
+}
+
+fn everywhere(lanes: f32x4, zone: usize) -> f32x4 {
+    f32x4::splat(lane(lanes, zone))
 }
 
 /// Settles a call's tick: final failures, retries under the budget, the breaker. Returns attempts per call.
@@ -204,12 +400,15 @@ fn settle(table: &CallTable, call: &mut CallState, reply: &Reply, dt: f32) -> f3
         attempts = f32x4::ONE + failure * call.allowed * attempts;
     }
     let last = f32x4::ONE - (f32x4::ONE - failure) * attempts;
-    call.failure = unit(f32x4::ONE - f32x4::splat(call.pass) * (f32x4::ONE - last));
+    call.failure = unit(f32x4::ONE - f32x4::splat(call.passing()) * (f32x4::ONE - last));
     if call.retries > 0 {
         grant_retries(table, call, unlimited, dt);
     }
     if call.guarded {
         breaker(call, failure, dt);
+    }
+    if table.throttle {
+        throttle(call, failure, dt);
     }
     attempts
 }
@@ -233,6 +432,22 @@ fn grant_retries(table: &CallTable, call: &mut CallState, unlimited: f32x4, dt: 
     }
     call.retrying |= !none;
 }
+
+/// Adaptive throttling: a caller rejects with probability `max(0, (asked - 2 accepted) / (asked + 1))` over two minutes
+/// (Beyer et al., "Site Reliability Engineering", 2016, chapter 21).
+fn throttle(call: &mut CallState, failure: f32x4, dt: f32) {
+    let step = dt / (THROTTLE_WINDOW_S + dt);
+    let asked = call.first_per_s.reduce_add();
+    let accepted = (call.attempts_per_s * (f32x4::ONE - failure)).reduce_add();
+    call.asked_per_s += (asked - call.asked_per_s) * step;
+    call.accepted_per_s += (accepted.min(asked) - call.accepted_per_s) * step;
+    let (asked, accepted) = (call.asked_per_s * THROTTLE_WINDOW_S, call.accepted_per_s * THROTTLE_WINDOW_S);
+    call.throttle = 1.0 - ((asked - THROTTLE_MULTIPLE * accepted) / (asked + 1.0)).max(0.0);
+}
+
+/// Seconds that adaptive throttling looks back, and accepted requests per request that it sends.
+const THROTTLE_WINDOW_S: f32 = 120.0;
+const THROTTLE_MULTIPLE: f32 = 2.0;
 
 /// Opens on a high smoothed failure ratio, probes after a while, closes when the probes succeed.
 fn breaker(call: &mut CallState, failure: f32x4, dt: f32) {

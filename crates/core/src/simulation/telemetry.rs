@@ -1,7 +1,7 @@
 //! Telemetry: what scrapes see of the truth, when, with which noise; and the observation made of it.
 
 use crate::{
-    lanes::f32x4,
+    lanes::{f32x4, lane},
     observation::{BOUND, SERVICE_FEATURES, latency_feature},
     rng::{CounterRng, Stream},
     simulation::{arrivals::scrape_ticks, requests::memory, responses::quantile},
@@ -14,13 +14,14 @@ const MEAN_S: f32 = 30.0;
 /// Seconds at which an age feature reaches one half.
 const AGE_S: f32 = 60.0;
 const STALE_S: f32 = 30.0;
+/// Disagreement that an audit of a node's answers finds without any, relative to the other noise.
+const AUDIT_NOISE: f32 = 0.2;
 /// Factors that bring slopes to the size of the other features.
 const LATENCY_SLOPE: f32 = 4.0;
 const MEMORY_SLOPE: f32 = 10.0;
 
 pub(super) fn advance(topology: &Topology, state: &mut ClusterState) {
     let period = scrape_ticks(topology);
-    let spec = &topology.scenario().telemetry;
     let collected = topology.collector.map_or(1.0, |collector| {
         let own = &state.services[collector];
         let ready = own.answering().reduce_add();
@@ -28,6 +29,7 @@ pub(super) fn advance(topology: &Topology, state: &mut ClusterState) {
         let failed = if offered > 0.0 { (own.offered_per_s * own.failure).reduce_add() / offered } else { 0.0 };
         if ready > 0.0 { 1.0 - failed } else { 0.0 }
     });
+    let collected = collected * (1.0 - state.condition.scrape_loss);
     let phase = (state.tick % period) as u32;
     for (service, table) in topology.services.iter().enumerate() {
         if state.scrape_phase[service] != phase {
@@ -35,14 +37,16 @@ pub(super) fn advance(topology: &Topology, state: &mut ClusterState) {
         }
         let coordinate = state.tick * topology.services.len() as u64 + service as u64;
         let mut rng = CounterRng::new(state.level.number(), Stream::Telemetry, coordinate);
-        if rng.uniform() >= (1.0 - spec.loss) * collected {
+        if rng.uniform() >= (1.0 - topology.telemetry_loss) * collected {
             continue;
         }
         let nominal = topology.nominal_per_s[service].max(1e-6);
-        scrape(topology, table, &mut state.services[service], nominal, spec.noise, state.tick, &mut rng);
+        scrape(topology, table, &mut state.services[service], nominal, state.tick, &mut rng);
     }
     if phase == 0 {
-        scrape_nodes(topology, state, spec.noise);
+        if state.condition.scrape_loss < 1.0 {
+            scrape_nodes(topology, state);
+        }
     }
 }
 
@@ -51,10 +55,10 @@ fn scrape(
     table: &ServiceTable,
     own: &mut ServiceState,
     nominal: f32,
-    noise: f32,
     tick: u64,
     rng: &mut CounterRng,
 ) {
+    let noise = topology.telemetry_noise;
     let mut noisy = |value: f32| (value * (1.0 + noise * rng.bell())).clamp(0.0, BOUND);
     let elapsed_s = own.telemetry.counted_ticks.max(1) as f32 * topology.tick_s;
     let requests = own.requests.reduce_add();
@@ -71,12 +75,11 @@ fn scrape(
         served += population.served_per_s.reduce_add();
         capacity += population.capacity_per_s.reduce_add();
         held += population.in_system.reduce_add();
-        used += (memory(table, population.leaked, population) * population.ready).reduce_add();
+        let leaked = population.leaked + f32x4::splat(own.condition.heap);
+        used += (memory(table, leaked, population) * population.ready).reduce_add();
     }
     let ready = own.answering().reduce_add();
-    let in_rotation = (healthy.ready * (f32x4::ONE - healthy.ejected)
-        + impaired.ready * (f32x4::ONE - impaired.ejected))
-        .reduce_add();
+    let in_rotation = (healthy.in_rotation() + impaired.in_rotation()).reduce_add();
     let queue = held / (held + (ready * table.concurrency).max(1.0));
     let limit = (ready * table.broker_depth).max(1.0);
     let queue = queue.max(own.depth.reduce_add() / limit);
@@ -87,7 +90,7 @@ fn scrape(
         requests: noisy(requests / elapsed_s / nominal),
         error_ratio: noisy(if requests > 0.0 { failures / requests } else { 0.0 }).min(1.0),
         p99_latency: latency_feature(noisy(p99_ms / 1000.0) * 1000.0),
-        utilisation: noisy(if capacity > 0.0 { served / capacity } else { 0.0 }),
+        utilisation: noisy(if capacity > 0.0 { served / capacity + own.condition.herring } else { 0.0 }),
         memory: noisy(if ready > 0.0 { used / ready } else { 0.0 }),
         queue: noisy(queue).min(1.0),
         ready: (in_rotation / table.replicas).min(BOUND),
@@ -102,7 +105,8 @@ fn scrape(
 }
 
 /// Processor pressure per node: the replicas' work and what somebody else takes.
-fn scrape_nodes(topology: &Topology, state: &mut ClusterState, noise: f32) {
+fn scrape_nodes(topology: &Topology, state: &mut ClusterState) {
+    let noise = topology.telemetry_noise;
     let coordinate = u64::MAX - state.tick;
     let mut rng = CounterRng::new(state.level.number(), Stream::Telemetry, coordinate);
     for node in 0..topology.nodes.len() {
@@ -117,6 +121,8 @@ fn scrape_nodes(topology: &Topology, state: &mut ClusterState, noise: f32) {
         let own = &mut state.nodes[node];
         let pressure = if own.up { work / topology.nodes[node].cores + own.steal } else { 0.0 };
         own.cpu_pressure = (pressure * (1.0 + noise * rng.bell())).clamp(0.0, BOUND);
+        own.seen_disk = own.disk;
+        own.seen_mismatch = (own.mismatch + AUDIT_NOISE * noise * rng.uniform()).clamp(0.0, BOUND);
     }
 }
 
@@ -171,6 +177,9 @@ pub(crate) fn write_observation(topology: &Topology, state: &ClusterState, out: 
         put(own.cpu_pressure);
         put(f32::from(u8::from(own.drained)));
         put((state.cores_used[node] / table.cores).min(BOUND));
+        put(own.seen_disk);
+        put(own.seen_mismatch);
+        put(own.notice);
     }
     let weight = state.zone_weight.to_array();
     for zone in 0..topology.num_zones() {
@@ -181,8 +190,8 @@ pub(crate) fn write_observation(topology: &Topology, state: &ClusterState, out: 
     put(state.seen_error_ratio);
     put(state.seen_p99);
     put(state.seen_load.min(BOUND));
-    let used: f32 = state.cores_used[..topology.nodes.len()].iter().sum();
-    put((used / topology.initial_cores.max(1e-6)).min(BOUND));
+    let used: f32 = topology.nodes.iter().zip(state.cores_used).map(|(node, cores)| cores * node.price).sum();
+    put((used / topology.initial_cost.max(1e-6)).min(BOUND));
     put(age(state.tick, state.acted_at, AGE_S, tick_s));
     put((starting_all / replicas_all).min(BOUND));
 }
@@ -193,7 +202,7 @@ fn zone_ready(topology: &Topology, state: &ClusterState, zone: usize) -> f32 {
     for (table, own) in topology.services.iter().zip(&state.services) {
         if table.is_managed() && table.zones.contains(&zone) {
             for population in &own.populations {
-                ready += population.ready.to_array()[zone] * (1.0 - population.ejected.to_array()[zone]);
+                ready += lane(population.in_rotation(), zone);
             }
             initial += table.replicas / table.zones.len() as f32;
         }
@@ -203,7 +212,7 @@ fn zone_ready(topology: &Topology, state: &ClusterState, zone: usize) -> f32 {
 
 /// What the edge's own metrics show of the decision that just ended.
 pub(crate) fn see_edge(topology: &Topology, state: &mut ClusterState) {
-    let noise = topology.scenario().telemetry.noise;
+    let noise = topology.telemetry_noise;
     let mut rng = CounterRng::new(state.level.number(), Stream::Telemetry, u64::MAX / 2 - state.tick);
     let mut noisy = |value: f64| (value as f32 * (1.0 + noise * rng.bell())).clamp(0.0, BOUND);
     let accounts = &state.accounts;

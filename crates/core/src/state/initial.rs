@@ -4,8 +4,9 @@ use crate::{
     lanes::{NODE_LANES, f32x4},
     level::{Level, Split},
     state::{
-        Accounts, CRASH_BACKOFF_S, CallState, ClusterState, Impairment, NEVER, NodeState, Placement, Population,
-        ServiceState, ServiceTelemetry,
+        Accounts, AutoscalerState, CallState, ClusterCondition, ClusterState, DatabaseState, Impairment, NEVER,
+        NodeState, Placement, Population, Remedies, ServiceCondition, ServiceState, ServiceTelemetry, Shed,
+        parts::RECOMMENDATIONS,
     },
     topology::{DELAY_STAGES, STARTUP_STAGES, Topology},
 };
@@ -22,6 +23,8 @@ impl ClusterState {
             leaked: zero,
             check_runs: [f32x4::ONE, zero, zero, zero],
             ejected: zero,
+            outlier: zero,
+            ejections: zero,
             share: zero,
             own_mean_s: zero,
             own_sd_s: zero,
@@ -31,6 +34,13 @@ impl ClusterState {
         let call = |retries: u8, budgeted: bool, guarded: bool| CallState {
             waiting: [zero; DELAY_STAGES],
             retrying: false,
+            loss: zero,
+            delay_s: zero,
+            stale_secret: 0.0,
+            asked_per_s: 0.0,
+            accepted_per_s: 0.0,
+            throttle: 1.0,
+            wrong: zero,
             granted_per_s: zero,
             tokens: zero,
             allowed: f32x4::ONE,
@@ -43,6 +53,7 @@ impl ClusterState {
             failure_ewma: 0.0,
             pass: 1.0,
             breaker_wait_s: 0.0,
+            held_open: false,
         };
         let services = topology
             .services
@@ -63,18 +74,29 @@ impl ClusterState {
                 lost: zero,
                 cold: zero,
                 crash_wait_s: 0.0,
-                crash_backoff_s: CRASH_BACKOFF_S.0,
-                speed: 1.0,
-                leak_per_s: 0.0,
+                crash_backoff_s: topology.crash_backoff_s.0,
+                condition: ServiceCondition::NONE,
+                scaling: 1.0,
+                left: 0.0,
+                membership: 0.0,
                 local: table.present,
                 spill: table.present,
                 all_local: table.everywhere,
                 inflow: zero,
                 offered_per_s: zero,
+                admitted_per_s: zero,
+                taken: f32x4::ONE,
                 own_success: f32x4::ONE,
+                unseen: zero,
+                write_error: zero,
+                wrong: zero,
                 failure: zero,
                 calls_mean_s: zero,
+                calls_success: f32x4::ONE,
                 hit_ratio: table.hit_ratio,
+                hit_limit: table.hit_ratio,
+                sessions: 1.0,
+                pause_s: 0.0,
                 depth: zero,
                 refused: zero,
                 consumed_per_s: zero,
@@ -110,18 +132,54 @@ impl ClusterState {
                 .iter()
                 .map(|table| call(table.retries, table.budget.is_some(), table.breaker))
                 .collect(),
-            entry: call(topology.entry.retries, false, false),
+            entries: topology.entries.iter().map(|table| call(table.retries, false, false)).collect(),
             nodes: topology
                 .nodes
                 .iter()
-                .map(|_| NodeState { up: true, drained: false, steal: 0.0, cpu_pressure: 0.0 })
+                .map(|_| NodeState {
+                    up: true,
+                    drained: false,
+                    stuck: false,
+                    steal: 0.0,
+                    disk: DISK_AT_START,
+                    filling: 0.0,
+                    notice: 0.0,
+                    mismatch: 0.0,
+                    cpu_pressure: 0.0,
+                    seen_disk: DISK_AT_START,
+                    seen_mismatch: 0.0,
+                })
                 .collect(),
             zone_weight: weights,
             zone_target: weights,
             load_factor: 1.0,
-            load_multiplier: 1.0,
+            condition: ClusterCondition::NONE,
+            disturbed: false,
+            remedies: Remedies::default(),
+            bad_ratio: 0.0,
+            databases: topology
+                .databases
+                .iter()
+                .map(|database| DatabaseState {
+                    primary: topology.services[database.service].zones[0] as u32,
+                    term: 1,
+                    failover_left_s: 0.0,
+                    lag_s: database.lag_s,
+                    diverged: 0.0,
+                    backup_age_s: 0.0,
+                    lost_writes_s: 0.0,
+                    down: false,
+                })
+                .collect(),
+            autoscalers: topology
+                .autoscalers
+                .iter()
+                .map(|_| AutoscalerState { recommended: [0.0; RECOMMENDATIONS], looks: 0 })
+                .collect(),
             cycle_phase: 0.0,
             arrivals_per_s: zero,
+            turned_away_per_s: zero,
+            tenants: vec![Shed::default(); topology.tenants.len()],
             p99_s: 0.0,
             faults: Vec::with_capacity(crate::fault::MAX_FAULTS),
             scrape_phase: vec![0; topology.num_services()],
@@ -141,49 +199,50 @@ impl ClusterState {
 impl ClusterState {
     /// Becomes a copy of another state of the same topology, in the memory it already has.
     pub(crate) fn clone_from_state(&mut self, other: &Self) {
-        let kept = (
-            std::mem::take(&mut self.services),
-            std::mem::take(&mut self.calls),
-            std::mem::take(&mut self.nodes),
-            std::mem::take(&mut self.faults),
-            std::mem::take(&mut self.scrape_phase),
-            std::mem::take(&mut self.next_check_us),
-            std::mem::take(&mut self.pending),
-        );
-        let (mut services, mut calls, mut nodes, mut faults, mut scrape_phase, mut next_check_us, mut pending) = kept;
-        services.clone_from(&other.services);
-        calls.clone_from(&other.calls);
-        nodes.clone_from(&other.nodes);
-        faults.clone_from(&other.faults);
-        scrape_phase.clone_from(&other.scrape_phase);
-        next_check_us.clone_from(&other.next_check_us);
-        pending.clone_from(&other.pending);
-        *self = Self {
+        macro_rules! keep_memory {
+            ($($field:ident),*) => {{
+                $(let mut $field = std::mem::take(&mut self.$field); $field.clone_from(&other.$field);)*
+                *self = Self {
+                    $($field,)*
+                    remedies: other.remedies,
+                    accounts: other.accounts.clone(),
+                    level: other.level,
+                    tick: other.tick,
+                    decision: other.decision,
+                    zone_weight: other.zone_weight,
+                    zone_target: other.zone_target,
+                    load_factor: other.load_factor,
+                    condition: other.condition,
+                    disturbed: other.disturbed,
+                    bad_ratio: other.bad_ratio,
+                    cycle_phase: other.cycle_phase,
+                    arrivals_per_s: other.arrivals_per_s,
+                    turned_away_per_s: other.turned_away_per_s,
+                    p99_s: other.p99_s,
+                    acted_at: other.acted_at,
+                    cores_used: other.cores_used,
+                    seen_error_ratio: other.seen_error_ratio,
+                    seen_zone_error: other.seen_zone_error,
+                    seen_p99: other.seen_p99,
+                    seen_load: other.seen_load,
+                };
+            }};
+        }
+        keep_memory!(
             services,
             calls,
+            entries,
             nodes,
+            databases,
+            autoscalers,
+            tenants,
             faults,
             scrape_phase,
             next_check_us,
-            pending,
-            entry: other.entry.clone(),
-            accounts: other.accounts.clone(),
-            level: other.level,
-            tick: other.tick,
-            decision: other.decision,
-            zone_weight: other.zone_weight,
-            zone_target: other.zone_target,
-            load_factor: other.load_factor,
-            load_multiplier: other.load_multiplier,
-            cycle_phase: other.cycle_phase,
-            arrivals_per_s: other.arrivals_per_s,
-            p99_s: other.p99_s,
-            acted_at: other.acted_at,
-            cores_used: other.cores_used,
-            seen_error_ratio: other.seen_error_ratio,
-            seen_zone_error: other.seen_zone_error,
-            seen_p99: other.seen_p99,
-            seen_load: other.seen_load,
-        };
+            pending
+        );
     }
 }
+
+/// Share of a node's disk in use before anything has been logged.
+pub(crate) const DISK_AT_START: f32 = 0.35;

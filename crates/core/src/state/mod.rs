@@ -2,8 +2,13 @@
 //!
 //! Cloning it is a snapshot; equal states go on equally under equal actions.
 
+pub(crate) mod conditions;
 mod initial;
+mod parts;
 
+pub(crate) use conditions::{ClusterCondition, ServiceCondition};
+pub(crate) use initial::DISK_AT_START;
+pub(crate) use parts::{Accounts, AutoscalerState, DatabaseState, NodeState, RECOMMENDATIONS, Remedies, Shed};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -38,6 +43,10 @@ pub(crate) struct Population {
     pub check_runs: [f32x4; CHECK_RUNS],
     /// Share of the replicas that health checks took out of rotation.
     pub ejected: f32x4,
+    /// Share of the replicas that callers ejected because of their errors, and how often they did in a row.
+    pub outlier: f32x4,
+    /// See `outlier`.
+    pub ejections: f32x4,
     /// Share of the service's answers that this population gives.
     pub share: f32x4,
     /// Mean and standard deviation of a replica's own response time in seconds, calls not counted.
@@ -50,6 +59,13 @@ pub(crate) struct Population {
     pub sd_s: f32x4,
 }
 
+impl Population {
+    /// Replicas that get traffic.
+    pub(crate) fn in_rotation(&self) -> f32x4 {
+        self.ready * (f32x4::ONE - self.ejected) * (f32x4::ONE - self.outlier)
+    }
+}
+
 /// What is wrong with a service's impaired replicas.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Impairment {
@@ -59,8 +75,14 @@ pub(crate) struct Impairment {
     pub delay_s: f32,
     /// Standard deviation of the added seconds.
     pub delay_sd_s: f32,
-    /// Ratio of requests answered with an error.
+    /// Ratio of requests answered with an error, and of those that fail without the replica noticing.
     pub error: f32,
+    /// See `error`.
+    pub unseen_error: f32,
+    /// Ratio of answers that are wrong, and look right.
+    pub wrong: f32,
+    /// Factor on the requests that a replica may have open.
+    pub pool: f32,
     /// Ratio of requests refused at once.
     pub refuse: f32,
     /// Probability that a health check fails for this reason alone.
@@ -70,8 +92,18 @@ pub(crate) struct Impairment {
 }
 
 impl Impairment {
-    pub(crate) const NONE: Self =
-        Self { speed: 1.0, delay_s: 0.0, delay_sd_s: 0.0, error: 0.0, refuse: 0.0, check_failure: 0.0, sources: 0 };
+    pub(crate) const NONE: Self = Self {
+        speed: 1.0,
+        delay_s: 0.0,
+        delay_sd_s: 0.0,
+        error: 0.0,
+        unseen_error: 0.0,
+        wrong: 0.0,
+        pool: 1.0,
+        refuse: 0.0,
+        check_failure: 0.0,
+        sources: 0,
+    };
 
     /// Both impairments at once.
     pub(crate) fn and(self, other: Self) -> Self {
@@ -80,6 +112,9 @@ impl Impairment {
             delay_s: self.delay_s + other.delay_s,
             delay_sd_s: self.delay_sd_s.max(other.delay_sd_s),
             error: self.error.max(other.error),
+            unseen_error: self.unseen_error.max(other.unseen_error),
+            wrong: self.wrong.max(other.wrong),
+            pool: self.pool * other.pool,
             refuse: self.refuse.max(other.refuse),
             check_failure: self.check_failure.max(other.check_failure),
             sources: self.sources,
@@ -142,9 +177,14 @@ pub(crate) struct ServiceState {
     pub crash_backoff_s: f32,
     /// Requests lost with their replicas, to be charged against those offered.
     pub lost: f32x4,
-    /// Factor on every replica's speed, and its leak per second, as faults set them.
-    pub speed: f32,
-    pub leak_per_s: f32,
+    /// What faults do to every replica.
+    pub condition: ServiceCondition,
+    /// Factor on capacity that contention and coherency between so many replicas leave.
+    pub scaling: f32,
+    /// Requests that left the replicas without being served, since the episode's start.
+    pub left: f64,
+    /// Replicas that joined or left since a broker last looked.
+    pub membership: f32,
     /// Share of a zone's calls that its own replicas take, and how the rest spreads over zones.
     pub local: f32x4,
     pub spill: f32x4,
@@ -153,14 +193,32 @@ pub(crate) struct ServiceState {
     pub inflow: f32x4,
     /// The same when complete.
     pub offered_per_s: f32x4,
-    /// Ratio of requests that the service takes and answers by itself.
+    /// Requests per second taken in.
+    pub admitted_per_s: f32x4,
+    /// Ratio of requests that the service takes, and of those that it takes and answers by itself.
+    pub taken: f32x4,
+    /// See `taken`.
     pub own_success: f32x4,
+    /// Ratio of requests that fail without the service noticing.
+    pub unseen: f32x4,
+    /// Ratio of requests that fail because they write and there is no primary to write to.
+    pub write_error: f32x4,
+    /// Ratio of successful answers that are wrong.
+    pub wrong: f32x4,
     /// Ratio of requests that fail, calls included, late answers not counted.
     pub failure: f32x4,
-    /// Seconds a request waits for calls.
+    /// Seconds a request waits for calls, and the ratio of requests whose calls all succeed.
     pub calls_mean_s: f32x4,
-    /// Hit ratio of a cache.
+    /// See `calls_mean_s`.
+    pub calls_success: f32x4,
+    /// Hit ratio of a cache, and the one that its replicas' size allows.
     pub hit_ratio: f32,
+    /// See `hit_ratio`.
+    pub hit_limit: f32,
+    /// Share of the users who have a valid session.
+    pub sessions: f32,
+    /// Seconds for which consumers of a broker still pause.
+    pub pause_s: f32,
     /// Messages in a broker, and the ratio of publications it refuses.
     pub depth: f32x4,
     pub refused: f32x4,
@@ -213,6 +271,20 @@ pub(crate) struct CallState {
     pub waiting: [f32x4; DELAY_STAGES],
     /// Whether any retry waits or is due.
     pub retrying: bool,
+    /// Share of the attempts that the network loses, and the seconds that it adds, by the zone that answers.
+    pub loss: f32x4,
+    /// See `loss`.
+    pub delay_s: f32x4,
+    /// Share of the caller's replicas that hold a secret that is no longer valid.
+    pub stale_secret: f32,
+    /// Calls and accepted calls per second, smoothed, and the share that adaptive throttling lets pass.
+    pub asked_per_s: f32,
+    /// See `asked_per_s`.
+    pub accepted_per_s: f32,
+    /// See `asked_per_s`.
+    pub throttle: f32,
+    /// Ratio of successful answers that are wrong.
+    pub wrong: f32x4,
     /// Retries granted in the last tick, per second.
     pub granted_per_s: f32x4,
     /// Budget in calls.
@@ -233,34 +305,20 @@ pub(crate) struct CallState {
     /// Share of calls that the breaker lets pass, and seconds until it changes its mind.
     pub pass: f32,
     pub breaker_wait_s: f32,
+    /// Whether somebody holds the breaker open.
+    pub held_open: bool,
 }
 
-/// A node's state.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct NodeState {
-    pub up: bool,
-    pub drained: bool,
-    /// Share of its processor that somebody else takes.
-    pub steal: f32,
-    /// Last scrape.
-    pub cpu_pressure: f32,
-}
+impl CallState {
+    /// Whether a fault of the network or a stale secret touches it.
+    pub(crate) fn is_disturbed(&self) -> bool {
+        self.stale_secret > 0.0 || (self.loss + self.delay_s).simd_gt(f32x4::ZERO).any()
+    }
 
-/// Sums over the decision under way and the episode.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Accounts {
-    pub offered: f64,
-    pub bad: f64,
-    pub zone_offered: [f64; 4],
-    pub zone_bad: [f64; 4],
-    /// Sum of the 99th percentile over the ticks in which users offered anything.
-    pub p99_s: f64,
-    pub offered_ticks: u32,
-    pub latency_excess: f64,
-    pub cost: f64,
-    pub ticks: u32,
-    /// Consecutive decisions in which nothing went well.
-    pub lost_decisions: u32,
+    /// Share of the calls that the caller sends at all.
+    pub(crate) fn passing(&self) -> f32 {
+        if self.held_open { 0.0 } else { self.pass * self.throttle }
+    }
 }
 
 /// Everything that changes.
@@ -271,17 +329,30 @@ pub(crate) struct ClusterState {
     pub decision: u32,
     pub services: Vec<ServiceState>,
     pub calls: Vec<CallState>,
-    pub entry: CallState,
+    /// What users do at each entry service.
+    pub entries: Vec<CallState>,
     pub nodes: Vec<NodeState>,
     /// Traffic weights of the zones and what they move to.
     pub zone_weight: f32x4,
     pub zone_target: f32x4,
-    /// The level's factor on the load, and the faults' one.
+    /// The level's factor on the load.
     pub load_factor: f32,
-    pub load_multiplier: f32,
+    /// What faults do to the whole cluster, and whether any fault does anything.
+    pub condition: ClusterCondition,
+    pub disturbed: bool,
+    /// What extended actions have changed.
+    pub remedies: Remedies,
+    /// Ratio of bad requests, smoothed over a minute.
+    pub bad_ratio: f32,
+    /// By database and by autoscaler, in the services' order.
+    pub databases: Vec<DatabaseState>,
+    pub autoscalers: Vec<AutoscalerState>,
     pub cycle_phase: f32,
-    /// User requests per second of this tick, by zone.
+    /// User requests per second of this tick by zone, and those of them turned away at the edge.
     pub arrivals_per_s: f32x4,
+    pub turned_away_per_s: f32x4,
+    /// Offered and bad requests of each tenant in the decision under way, where there is more than one.
+    pub tenants: Vec<Shed>,
     /// Their 99th percentile of response time in seconds.
     pub p99_s: f32,
     pub faults: Vec<FaultEvent>,
@@ -303,6 +374,3 @@ pub(crate) struct ClusterState {
 
 /// Ticks ago that count as never.
 pub(crate) const NEVER: u64 = u64::MAX;
-
-/// First and longest delay of the supervisor before it starts a crashed replica again (Kubernetes' CrashLoopBackOff).
-pub(crate) const CRASH_BACKOFF_S: (f32, f32) = (10.0, 300.0);

@@ -1,10 +1,15 @@
 //! The immutable tables built once from a scenario: services in topological order, calls by caller, actions, names.
 
+mod ablation;
+mod entities;
 mod tables;
+mod users;
 
 use std::sync::Arc;
 
-pub(crate) use tables::{CallTable, NodeTable, ServiceTable};
+pub(crate) use tables::{
+    AutoscalerTable, CallTable, DatabaseTable, NodeTable, OutlierTable, ServiceTable, TenantTable,
+};
 use tables::{call_table, service_table};
 
 use crate::{
@@ -14,7 +19,9 @@ use crate::{
     lanes::{NODE_LANES, ZONE_LANES, exp_scalar, f32x4},
     level::{Level, Split},
     observation,
-    scenario::{Call, CallMode, Scenario, ScenarioError, Service},
+    queueing::{self, QueueTable},
+    rules::{Rule, RulesOff},
+    scenario::{CallMode, Node, Scenario, ScenarioError, Service},
 };
 
 /// Everything about a cluster that an episode cannot change; shared by every environment of a batch.
@@ -27,13 +34,36 @@ pub struct Topology {
     pub(crate) order: Vec<u32>,
     /// Calls, grouped by caller.
     pub(crate) calls: Vec<CallTable>,
-    /// What users do at the entry service, as a call without a caller.
-    pub(crate) entry: CallTable,
+    /// What users do at each entry service, as calls without a caller.
+    pub(crate) entries: Vec<CallTable>,
+    /// Who the users are: at least one tenant.
+    pub(crate) tenants: Vec<TenantTable>,
+    pub(crate) databases: Vec<DatabaseTable>,
+    pub(crate) autoscalers: Vec<AutoscalerTable>,
+    /// Seconds from a zone (lane) to each zone (row), where zones are apart at all.
+    pub(crate) zone_latency_s: Option<[f32x4; ZONE_LANES]>,
+    /// Cores that may be requested in each zone.
+    pub(crate) zone_quota: [f32; ZONE_LANES],
+    pub(crate) queues: &'static QueueTable,
+    /// Shortest and longest wait of the supervisor.
+    pub(crate) crash_backoff_s: (f32, f32),
+    /// Below this share of replicas in rotation, traffic goes to all of them.
+    pub(crate) panic_ratio: f32,
+    pub(crate) actuation_ticks: u64,
+    pub(crate) is_noisy: bool,
+    pub(crate) telemetry_noise: f32,
+    pub(crate) telemetry_loss: f32,
+    pub(crate) spread_factor: f32,
+    pub(crate) conserves_priority: bool,
+    pub(crate) disks_fill: bool,
+    pub(crate) control_plane: Option<usize>,
+    pub(crate) rules_off: RulesOff,
     pub(crate) nodes: Vec<NodeTable>,
     /// Factor by which the gap between a zone's weight and its target closes in a tick.
     pub(crate) zone_shift: f32x4,
     pub(crate) collector: Option<usize>,
-    pub(crate) initial_cores: f32,
+    /// Cores that the initial replicas request, by price.
+    pub(crate) initial_cost: f32,
     pub(crate) decision_s: f32,
     /// Mean user requests per second with every level factor at 1, per service.
     pub(crate) nominal_per_s: Vec<f32>,
@@ -50,6 +80,12 @@ pub struct Topology {
 pub(crate) const COLLECTION_BEGINS: f32 = 0.7;
 /// Stages of the retry delay chain.
 pub(crate) const DELAY_STAGES: usize = 4;
+/// Price of a core that may be taken back, relative to one that may not (providers advertise 60 to 90 % off).
+const SPOT_PRICE: f32 = 0.3;
+/// Below this share of replicas in rotation, traffic goes to all of them (Envoy's panic threshold).
+const PANIC_RATIO: f32 = 0.5;
+/// First and longest delay of the supervisor before it starts a crashed replica again (Kubernetes' CrashLoopBackOff).
+const CRASH_BACKOFF_S: (f32, f32) = (10.0, 300.0);
 /// Stages of the start-up chain.
 pub(crate) const STARTUP_STAGES: usize = 3;
 
@@ -75,28 +111,34 @@ impl Topology {
         }
         check_room(&scenario, &services)
             .map_err(|problem| ScenarioError::Invalid { file: scenario.name.clone(), problem })?;
-        let initial_cores = services.iter().filter(|s| s.is_managed()).map(|s| s.replicas * s.cores).sum::<f32>();
 
+        let rules_off = RulesOff::new(&scenario.rules_off);
+        let (mut entries, mut tenants) = users::tables(&scenario, &index_of, tick_s);
+        let mut databases = entities::databases(&scenario, tick_s);
+        let mut autoscalers = entities::autoscalers(&scenario, tick_s);
+        let mut nodes = nodes;
         let workload = &scenario.workload;
-        let entry = Call {
-            from: workload.entry.clone(),
-            to: workload.entry.clone(),
-            calls: 1.0,
-            mode: CallMode::Sync,
-            timeout_ms: workload.timeout_ms,
-            retries: workload.retries,
-            backoff_ms: 1000.0,
-            retry_budget: None,
-            breaker: false,
-            throttle: false,
-            quorum: None,
-            fallback: 0.0,
-        };
-        let entry = call_table(&entry, &index_of, tick_s);
-        let nominal_per_s = nominal_rates(&services, &calls, &order, entry.to, workload.rate_per_s);
+        ablation::switch_off(
+            &rules_off,
+            tick_s,
+            ablation::Tables {
+                services: &mut services,
+                calls: &mut calls,
+                entries: &mut entries,
+                tenants: &mut tenants,
+                databases: &mut databases,
+                autoscalers: &mut autoscalers,
+                nodes: &mut nodes,
+            },
+        );
+        let on = |rule: Rule| !rules_off.rule(rule);
+        let used = cores_used(&services);
+        let initial_cost = nodes.iter().zip(used).map(|(node, cores)| cores * node.price).sum::<f32>();
+        let nominal_per_s = nominal_rates(&services, &calls, &order, &entries, &tenants, workload.rate_per_s);
         let mut zone_shift = [1.0; ZONE_LANES];
         for (lane, zone) in zone_shift.iter_mut().zip(&scenario.zones) {
-            *lane = if zone.shift_s > 0.0 { 1.0 - exp_scalar(-tick_s / zone.shift_s) } else { 1.0 };
+            *lane =
+                if zone.shift_s > 0.0 && on(Rule::ShiftLag) { 1.0 - exp_scalar(-tick_s / zone.shift_s) } else { 1.0 };
         }
         let zone_names: Vec<String> = scenario.zones.iter().map(|zone| zone.name.clone()).collect();
         let node_names: Vec<String> = scenario.nodes.iter().map(|node| node.name.clone()).collect();
@@ -109,11 +151,32 @@ impl Topology {
             tick_s,
             order,
             calls,
-            entry,
+            entries,
+            tenants,
+            databases,
+            autoscalers,
             nodes,
+            zone_latency_s: entities::zone_latency(&scenario).filter(|_| on(Rule::ZoneLatency)),
+            zone_quota: entities::zone_quota(&scenario, on(Rule::ZoneQuota)),
+            queues: if on(Rule::Queue) { queueing::table() } else { queueing::without_waiting() },
+            crash_backoff_s: if on(Rule::RestartBackOff) { CRASH_BACKOFF_S } else { (0.0, 0.0) },
+            panic_ratio: if on(Rule::PanicRouting) { PANIC_RATIO } else { 0.0 },
+            actuation_ticks: if on(Rule::ActuationDelay) {
+                (scenario.actuation_delay_s / tick_s).round() as u64
+            } else {
+                0
+            },
+            is_noisy: on(Rule::ArrivalNoise),
+            telemetry_noise: if on(Rule::TelemetryNoise) { scenario.telemetry.noise } else { 0.0 },
+            telemetry_loss: if on(Rule::TelemetryNoise) { scenario.telemetry.loss } else { 0.0 },
+            spread_factor: if on(Rule::Spread) { 1.0 } else { 0.0 },
+            conserves_priority: on(Rule::Priority),
+            disks_fill: on(Rule::Disk),
+            control_plane: scenario.control_plane.as_deref().map(index_of).filter(|_| on(Rule::ControlPlane)),
+            rules_off,
             zone_shift: f32x4::from(zone_shift),
             collector,
-            initial_cores,
+            initial_cost,
             decision_s: tick_s * scenario.decision_ticks as f32,
             nominal_per_s,
             faults,
@@ -287,7 +350,12 @@ fn check_room(scenario: &Scenario, services: &[ServiceTable]) -> Result<(), Stri
 
 fn node_tables(scenario: &Scenario) -> Vec<NodeTable> {
     let zone_of = |name: &str| scenario.zones.iter().position(|zone| zone.name == name).unwrap_or(0);
-    scenario.nodes.iter().map(|node| NodeTable { zone: zone_of(&node.zone), cores: node.cores }).collect()
+    let table = |node: &Node| {
+        let zone = zone_of(&node.zone);
+        let price = scenario.zones[zone].price * if node.spot { SPOT_PRICE } else { 1.0 };
+        NodeTable { zone, cores: node.cores, spot: node.spot, price }
+    };
+    scenario.nodes.iter().map(table).collect()
 }
 
 /// The zones that a service runs in: those it names, or all.
@@ -329,14 +397,24 @@ fn topological_order(scenario: &Scenario, index_of: &dyn Fn(&str) -> usize) -> V
     order
 }
 
-fn nominal_rates(services: &[ServiceTable], calls: &[CallTable], order: &[u32], entry: usize, rate: f32) -> Vec<f32> {
+fn nominal_rates(
+    services: &[ServiceTable],
+    calls: &[CallTable],
+    order: &[u32],
+    entries: &[CallTable],
+    tenants: &[TenantTable],
+    rate: f32,
+) -> Vec<f32> {
     let mut rates = vec![0.0; services.len()];
-    rates[entry] = rate;
+    for tenant in tenants {
+        rates[entries[tenant.entry].to] += rate * tenant.share;
+    }
     for &service in order {
         let table = &services[service as usize];
         for call in &calls[table.calls.clone()] {
             let share = if call.mode == CallMode::Miss { 1.0 - table.hit_ratio } else { 1.0 };
-            rates[call.to] += rates[service as usize] * call.calls * share;
+            let asked = call.quorum.map_or(1.0, |_| services[call.to].replicas);
+            rates[call.to] += rates[service as usize] * call.calls * share * asked;
         }
     }
     rates

@@ -44,7 +44,36 @@ pub(crate) struct ServiceTable {
     pub fill_step: f32,
     pub broker_depth: f32,
     pub broker_deadline_s: f32,
+    /// Consumers that can work at once, the pause when one joins or leaves, and the share of failures delivered again.
+    pub partitions: f32,
+    pub rebalance_s: f32,
+    pub redelivery: f32,
+    /// Share of a cache's entries that expire in a tick, and the share of the working set that a replica holds.
+    pub evict_step: f32,
+    pub cache_size: f32,
+    /// Extra work of issuing a session, and the share of lost ones asked for in a tick.
+    pub has_sessions: bool,
+    pub issue_work: f32,
+    pub renew_step: f32,
+    /// The universal scalability law's two coefficients.
+    pub contention: f32,
+    pub coherency: f32,
+    pub outlier: Option<OutlierTable>,
+    /// Share of speed that a cold replica lacks, and that full memory costs.
+    pub cold_loss: f32,
+    pub collection_loss: f32,
+    pub runs_out_of_memory: bool,
+    pub restore_s: f32,
     pub calls: Range<usize>,
+}
+
+/// How callers eject a service's replicas.
+#[derive(Clone, Debug)]
+pub(crate) struct OutlierTable {
+    pub consecutive_errors: i32,
+    pub sweep_ticks: u64,
+    pub base_s: f32,
+    pub max_ratio: f32,
 }
 
 impl ServiceTable {
@@ -67,7 +96,11 @@ pub(crate) struct CallTable {
     /// Tokens per first attempt, and whether there is a budget at all.
     pub budget: Option<f32>,
     pub breaker: bool,
+    pub throttle: bool,
+    pub quorum: Option<u8>,
     pub fallback: f32,
+    /// 1 where the caller waits as long as the call takes, 0 where that rule is off.
+    pub waits: f32,
     /// Probability that a retry stays in its delay stage for a tick, and the share of a tick's inflow that passes.
     pub delay_stay: f32,
     pub delay_pass: f32,
@@ -77,6 +110,46 @@ pub(crate) struct CallTable {
 pub(crate) struct NodeTable {
     pub zone: usize,
     pub cores: f32,
+    pub spot: bool,
+    /// Price of a core.
+    pub price: f32,
+}
+
+/// A class of users.
+#[derive(Clone, Debug)]
+pub(crate) struct TenantTable {
+    pub entry: usize,
+    /// Share of the workload's rate.
+    pub share: f32,
+    pub priority: u8,
+    pub quota_per_s: f32,
+}
+
+/// A database's constants.
+#[derive(Clone, Debug)]
+pub(crate) struct DatabaseTable {
+    pub service: usize,
+    pub write_ratio: f32,
+    pub failover_s: f32,
+    pub lag_s: f32,
+    pub fencing: bool,
+    pub multi_master: bool,
+    /// Share of the divergence reconciled in a tick.
+    pub reconcile_step: f32,
+    pub backup_s: f32,
+    pub restore_s: f32,
+    pub conflicts: bool,
+}
+
+/// An autoscaler's constants.
+#[derive(Clone, Debug)]
+pub(crate) struct AutoscalerTable {
+    pub service: usize,
+    pub target: f32,
+    pub tolerance: f32,
+    pub sync_ticks: u64,
+    /// Recommendations that count before it scales down.
+    pub remembered: usize,
 }
 
 /// The constants of a service.
@@ -133,9 +206,34 @@ pub(super) fn service_table(
         fill_step: service.cache.as_ref().map_or(0.0, |cache| 1.0 - exp_scalar(-tick_s / cache.fill_s)),
         broker_depth: service.broker.as_ref().map_or(0.0, |broker| broker.depth),
         broker_deadline_s: service.broker.as_ref().map_or(1.0, |broker| broker.deadline_s),
+        partitions: service.broker.as_ref().and_then(|broker| broker.partitions).map_or(f32::MAX, |n| n as f32),
+        rebalance_s: service.broker.as_ref().map_or(0.0, |broker| broker.rebalance_s),
+        redelivery: service.broker.as_ref().map_or(0.0, |broker| broker.redelivery),
+        evict_step: service.cache.as_ref().map_or(0.0, |cache| 1.0 - exp_scalar(-tick_s / cache.ttl_s)),
+        cache_size: service.cache.as_ref().map_or(1.0, |cache| cache.size),
+        has_sessions: service.sessions.is_some(),
+        issue_work: service.sessions.as_ref().map_or(0.0, |sessions| sessions.issue_work),
+        renew_step: service.sessions.as_ref().map_or(0.0, |sessions| 1.0 - exp_scalar(-tick_s / sessions.renew_s)),
+        contention: service.contention,
+        coherency: service.coherency,
+        outlier: service.outlier_ejection.as_ref().map(|ejection| OutlierTable {
+            consecutive_errors: i32::from(ejection.consecutive_errors),
+            sweep_ticks: ((ejection.sweep_s / tick_s).round() as u64).max(1),
+            base_s: ejection.base_ejection_s,
+            max_ratio: ejection.max_ejected_ratio,
+        }),
+        cold_loss: COLD_LOSS,
+        collection_loss: COLLECTION_LOSS,
+        runs_out_of_memory: true,
+        restore_s: service.database.as_ref().map_or(0.0, |database| database.restore_s),
         calls,
     }
 }
+
+/// Share of its speed that a cold replica lacks.
+const COLD_LOSS: f32 = 0.5;
+/// Share of its speed that a replica without free memory loses to collection.
+const COLLECTION_LOSS: f32 = 0.8;
 
 /// The constants of a call.
 pub(super) fn call_table(call: &Call, index_of: &dyn Fn(&str) -> usize, tick_s: f32) -> CallTable {
@@ -153,7 +251,10 @@ pub(super) fn call_table(call: &Call, index_of: &dyn Fn(&str) -> usize, tick_s: 
         backoff_s,
         budget: call.retry_budget,
         breaker: call.breaker,
+        throttle: call.throttle,
+        quorum: call.quorum,
         fallback: call.fallback,
+        waits: 1.0,
         delay_stay: stay,
         delay_pass: 1.0 - (1.0 - stay) * stage_s / tick_s,
     }

@@ -1,0 +1,112 @@
+//! Quorums: a call that asks every replica and waits for enough equal answers.
+
+use crate::{
+    lanes::{f32x4, unit},
+    simulation::requests::exceeds,
+    state::{HEALTHY, IMPAIRED, ServiceState},
+};
+
+/// Most replicas that a quorum asks.
+const MOST: usize = 16;
+
+/// What a quorum call comes to.
+pub(super) struct Verdict {
+    /// Probability that too few answers agree in time.
+    pub failure: f32,
+    /// Probability that an answer is wrong, given that enough agree.
+    pub wrong: f32,
+    /// Mean seconds until enough agree, or the timeout.
+    pub held_s: f32,
+    /// Their variance.
+    pub variance: f32,
+}
+
+/// The verdict of `needed` equal answers among all the replicas in rotation.
+///
+/// Replicas answer independently: each population's in time with `1 - late`, correctly with `1 - wrong`; the numbers of
+/// correct and of wrong ones are sums of two binomials. The wait is the `needed`-th of the faster population's shifted
+/// exponentials (Renyi's representation), or the slower one's where the faster are too few.
+pub(super) fn verdict(callee: &ServiceState, needed: u8, timeout_s: f32) -> Verdict {
+    let mut groups = [(0.0, 0.0, 0.0, 0.0, 0.0); 2];
+    let kinds = if callee.has_impaired { 2 } else { 1 };
+    for kind in 0..kinds {
+        let population = &callee.populations[kind];
+        let counts = population.in_rotation();
+        let count = counts.reduce_add();
+        if count <= 0.0 {
+            continue;
+        }
+        let late = exceeds(timeout_s, population.mean_s, population.sd_s);
+        let mean_of = |lanes: f32x4| (lanes * counts).reduce_add() / count;
+        let trouble = if kind == IMPAIRED { callee.impairment } else { crate::state::Impairment::NONE };
+        let gone = (1.0 - trouble.refuse) * (1.0 - trouble.error.max(trouble.unseen_error));
+        let answers = mean_of(unit(f32x4::ONE - late) * callee.calls_success) * gone;
+        let wrong = 1.0 - (1.0 - trouble.wrong) * (1.0 - callee.condition.wrong);
+        groups[kind] =
+            (count, answers * (1.0 - wrong), answers * wrong, mean_of(population.mean_s), mean_of(population.sd_s));
+    }
+    let needed = usize::from(needed);
+    let at_least = |pick: fn(&(f32, f32, f32, f32, f32)) -> f32| {
+        let (first, second) = (
+            binomial(groups[HEALTHY].0, pick(&groups[HEALTHY])),
+            binomial(groups[IMPAIRED].0, pick(&groups[IMPAIRED])),
+        );
+        let mut below = 0.0;
+        for a in 0..needed.min(MOST + 1) {
+            for b in 0..needed - a {
+                below += first[a] * second[b.min(MOST)];
+            }
+        }
+        (1.0_f32 - below).clamp(0.0, 1.0)
+    };
+    let correct = at_least(|group| group.1);
+    let wrong = at_least(|group| group.2) * (1.0 - correct);
+    let success = correct + wrong;
+    let (held_s, variance) = wait(&groups, needed, timeout_s);
+    let answered = success.clamp(0.0, 1.0);
+    Verdict {
+        failure: 1.0 - answered,
+        wrong: if answered > 0.0 { wrong / answered } else { 0.0 },
+        held_s: answered * held_s.min(timeout_s) + (1.0 - answered) * timeout_s,
+        variance,
+    }
+}
+
+/// Mean and variance of the `needed`-th answer.
+fn wait(groups: &[(f32, f32, f32, f32, f32); 2], needed: usize, timeout_s: f32) -> (f32, f32) {
+    let asked = groups[HEALTHY].0 + groups[IMPAIRED].0;
+    let enough = |group: &(f32, f32, f32, f32, f32)| group.0 >= needed as f32;
+    let faster = if groups[IMPAIRED].0 > 0.0 && groups[IMPAIRED].3 < groups[HEALTHY].3 { IMPAIRED } else { HEALTHY };
+    let slower = 1 - faster;
+    let by = if enough(&groups[faster]) || groups[slower].0 <= 0.0 { &groups[faster] } else { &groups[slower] };
+    let number = if enough(by) { by.0 } else { asked };
+    if number < needed as f32 {
+        return (timeout_s, 0.0);
+    }
+    let (mut sum, mut squares) = (0.0, 0.0);
+    for order in 0..needed {
+        let left = (number - order as f32).max(1.0);
+        sum += 1.0 / left;
+        squares += 1.0 / (left * left);
+    }
+    (by.3 - by.4 + by.4 * sum, by.4 * by.4 * squares)
+}
+
+/// Probabilities of 0, 1, … successes among a number of trials that may lie between two whole ones.
+fn binomial(trials: f32, success: f32) -> [f32; MOST + 1] {
+    let whole = (trials.floor() as usize).min(MOST);
+    let part = (trials - whole as f32).clamp(0.0, 1.0);
+    let mut probability = [0.0; MOST + 1];
+    probability[0] = 1.0;
+    let mut try_once = |success: f32| {
+        for k in (0..=MOST).rev() {
+            let below = if k > 0 { probability[k - 1] } else { 0.0 };
+            probability[k] = probability[k] * (1.0 - success) + below * success;
+        }
+    };
+    for _ in 0..whole {
+        try_once(success);
+    }
+    try_once(success * part);
+    probability
+}

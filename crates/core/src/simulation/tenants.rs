@@ -1,0 +1,109 @@
+//! Users by tenant: what each asks for, what the edge turns away, and who bears the failures of a full entry.
+
+use crate::{
+    lanes::f32x4,
+    scenario::Scenario,
+    simulation::arrivals::spread,
+    state::{ClusterState, Shed},
+    topology::Topology,
+};
+
+/// Splits the users' requests over tenants and entry services; what exceeds a quota or is shed never gets in.
+///
+/// Load is shed from the tenants of the lowest priority first.
+pub(super) fn split(topology: &Topology, state: &mut ClusterState, weight: f32x4, per_s: f32) {
+    let dt = f64::from(topology.tick_s);
+    let mut to_shed = per_s * state.remedies.shed;
+    state.arrivals_per_s = f32x4::ZERO;
+    state.turned_away_per_s = f32x4::ZERO;
+    for entry in &mut state.entries {
+        entry.first_per_s = f32x4::ZERO;
+    }
+    let track = state.tenants.len() > 1;
+    for step in 0..=LEAST_PRIORITY {
+        let priority = if topology.conserves_priority { LEAST_PRIORITY - step } else { 0 };
+        let of_class = |other: u8| !topology.conserves_priority || other == priority;
+        if !topology.conserves_priority && step > 0 {
+            break;
+        }
+        let class: f32 = topology.tenants.iter().filter(|t| of_class(t.priority)).map(|t| t.share * per_s).sum();
+        if class <= 0.0 {
+            continue;
+        }
+        let shed = (to_shed / class).min(1.0);
+        to_shed -= shed * class;
+        for (index, tenant) in topology.tenants.iter().enumerate().filter(|(_, t)| of_class(t.priority)) {
+            let offered = tenant.share * per_s;
+            let let_in = (offered * (1.0 - shed)).min(tenant.quota_per_s);
+            let zones = spread(weight, topology.services[topology.entries[tenant.entry].to].present);
+            state.arrivals_per_s += zones * f32x4::splat(offered);
+            state.turned_away_per_s += zones * f32x4::splat(offered - let_in);
+            state.entries[tenant.entry].first_per_s += zones * f32x4::splat(let_in);
+            if track {
+                let sums = &mut state.tenants[index];
+                sums.offered += f64::from(offered) * dt;
+                sums.bad += f64::from(offered - let_in) * dt;
+            }
+        }
+    }
+}
+
+/// Charges what failed at each entry to its tenants: what was refused for lack of room to those of the lowest priority
+/// first, everything else to all alike.
+pub(super) fn charge(topology: &Topology, state: &mut ClusterState) {
+    if state.tenants.len() < 2 {
+        return;
+    }
+    let dt = f64::from(topology.tick_s);
+    for (index, (table, entry)) in topology.entries.iter().zip(&state.entries).enumerate() {
+        let own = &state.services[table.to];
+        let first = entry.first_per_s.reduce_add();
+        if first <= 0.0 {
+            continue;
+        }
+        let failed = (entry.first_per_s * bad_share(entry)).reduce_add();
+        let refused = (entry.first_per_s * (f32x4::ONE - own.taken)).reduce_add().min(failed);
+        let others = (failed - refused) / (first - refused).max(1e-6);
+        let mut left = refused;
+        let total: f32 = topology.tenants.iter().filter(|t| t.entry == index).map(|t| t.share).sum();
+        for step in 0..=LEAST_PRIORITY {
+            let priority = LEAST_PRIORITY - step;
+            let of_class = |t: &&crate::topology::TenantTable| {
+                t.entry == index && (!topology.conserves_priority || t.priority == priority)
+            };
+            let class: f32 = topology.tenants.iter().filter(of_class).map(|t| t.share / total * first).sum();
+            if class <= 0.0 {
+                continue;
+            }
+            let refused = (left / class).min(1.0);
+            left -= refused * class;
+            let bad = refused + (1.0 - refused) * others;
+            for (tenant, sums) in topology.tenants.iter().zip(&mut state.tenants) {
+                if of_class(&tenant) {
+                    sums.bad += f64::from(tenant.share / total * first * bad) * dt;
+                }
+            }
+            if !topology.conserves_priority {
+                break;
+            }
+        }
+    }
+}
+
+/// Ratio of an entry's requests that end badly: failed, or answered wrongly.
+pub(super) fn bad_share(entry: &crate::state::CallState) -> f32x4 {
+    entry.failure + (f32x4::ONE - entry.failure) * entry.wrong
+}
+
+/// Forgets the decision before.
+pub(crate) fn begin_decision(state: &mut ClusterState) {
+    state.tenants.fill(Shed::default());
+}
+
+/// The lowest priority that a scenario may give.
+const LEAST_PRIORITY: u8 = 9;
+
+/// The tenants' names, where there is more than one.
+pub(crate) fn names(scenario: &Scenario) -> impl Iterator<Item = &str> {
+    scenario.tenants.iter().map(|tenant| tenant.name.as_str())
+}
