@@ -88,12 +88,10 @@ fn held_for_s(population: &Population, zone: usize) -> f32 {
 /// Sums replicas over each zone's nodes into the lanes that the queues use, and empties lanes that have none left.
 pub(crate) fn fold(topology: &Topology, service: usize, own: &mut ServiceState) {
     let before = own.answering().reduce_add();
-    for (population, running) in own.populations.iter_mut().zip(&mut own.placement.running) {
+    own.placement.sweep(SPECK * 0.1);
+    for (population, running) in own.populations.iter_mut().zip(&own.placement.running) {
         let mut ready = f32x4::ZERO;
-        for (running, node) in running.iter_mut().zip(&topology.nodes) {
-            if *running < SPECK * 0.1 {
-                *running = 0.0;
-            }
+        for (running, node) in running.iter().zip(&topology.nodes) {
             ready += one_hot(node.zone) * f32x4::splat(*running);
         }
         let emptied = ready.simd_le(f32x4::ZERO);

@@ -111,12 +111,12 @@ fn retries_due(table: &CallTable, call: &mut CallState, dt: f32x4) -> f32x4 {
         call.waiting[stage] = kept;
     }
     let due = inflow / dt;
+    call.due_per_s = due;
     // A chain with less than a millionth of a call in it is empty.
     let left = call.waiting.iter().fold(call.granted_per_s, |sum, &stage| sum + stage);
     if left.simd_lt(f32x4::splat(1e-6)).all() {
         call.waiting = [f32x4::ZERO; DELAY_STAGES];
         call.retrying = false;
-        return f32x4::ZERO;
     }
     due
 }
@@ -291,6 +291,8 @@ pub(super) fn memory(table: &ServiceTable, leaked: f32x4, population: &Populatio
 fn publish(table: &ServiceTable, own: &mut ServiceState, served: f32x4, dt: f32x4) {
     let limit = (own.populations[0].ready + own.populations[1].ready) * f32x4::splat(table.broker_depth);
     let room = (limit - own.depth).fast_max(f32x4::ZERO) / dt + own.consumed_per_s;
+    // Every call of a consumer adds what it takes.
+    own.consumed_per_s = f32x4::ZERO;
     let stored = served.fast_min(room);
     own.refused = f32x4::ONE - served.simd_gt(f32x4::ZERO).bitselect(ratio(stored, served), f32x4::ONE);
     own.depth += stored * dt;
@@ -328,7 +330,7 @@ fn consume(
     let pull = capacity * f32x4::splat(PULL_RATIO * awake * (1.0 - broker.condition.blocked) / call.calls.max(1e-6));
     let taken = pull.fast_min(broker.depth / dt);
     broker.depth = (broker.depth - taken * dt).fast_max(f32x4::ZERO);
-    broker.consumed_per_s = taken;
+    broker.consumed_per_s += taken;
     taken * f32x4::splat(call.calls)
 }
 

@@ -77,8 +77,8 @@ pub(super) fn backward(topology: &Topology, state: &mut ClusterState) {
                     // What is delivered again is late, not lost.
                     let again = edge.failure * f32x4::splat(table.redelivery);
                     success *= f32x4::ONE - (edge.failure - again);
-                    let returned = services[service].consumed_per_s * again;
-                    services[service].depth += returned * f32x4::splat(dt);
+                    let returned = edge.first_per_s * again;
+                    services[service].depth += returned * f32x4::splat(dt / call.calls.max(1e-6));
                 }
                 CallMode::Async => {}
             }
@@ -288,8 +288,8 @@ fn reply(topology: &Topology, call: &CallTable, callee: &ServiceState) -> Reply 
         callee.local * lanes + (f32x4::ONE - callee.local) * f32x4::splat((lanes * callee.spill).reduce_add())
     };
     Reply {
-        failure: over(reply.failure),
-        wrong: over(reply.wrong),
+        failure: unit(over(reply.failure)),
+        wrong: unit(over(reply.wrong)),
         held_s: over(reply.held_s),
         variance: over(reply.variance),
     }
@@ -308,6 +308,7 @@ fn across(rows: &[f32x4; 4], call: &CallTable, callee: &ServiceState) -> Reply {
         all.held_s += share * reply.held_s;
         all.variance += share * reply.variance;
     }
+    (all.failure, all.wrong) = (unit(all.failure), unit(all.wrong));
     all
 }
 
@@ -320,7 +321,8 @@ fn entry_reply(callee: &impl Answers, timeout_s: f32, away_s: f32x4) -> Reply {
         let whole = mean + away_s;
         let beyond = exceeds(timeout_s, whole, sd);
         // E[min(X, T)] = mean - sd P(X > T) for the shifted exponential, and T where it starts beyond T.
-        let mean = (whole - sd * beyond).fast_min(limit);
+        // Where the standard deviation exceeds the mean, the exponential would start before the request does.
+        let mean = (whole - sd * beyond).fast_min(limit).fast_max(f32x4::ZERO);
         let kept = sd * (f32x4::ONE - beyond);
         late += share * beyond;
         held += share * mean;
@@ -403,6 +405,8 @@ fn settle(table: &CallTable, call: &mut CallState, reply: &Reply, dt: f32) -> f3
     call.failure = unit(f32x4::ONE - f32x4::splat(call.passing()) * (f32x4::ONE - last));
     if call.retries > 0 {
         grant_retries(table, call, unlimited, dt);
+    } else if call.retrying {
+        call.granted_per_s = f32x4::ZERO;
     }
     if call.guarded {
         breaker(call, failure, dt);
@@ -422,7 +426,7 @@ fn grant_retries(table: &CallTable, call: &mut CallState, unlimited: f32x4, dt: 
         let rate = call.first_per_s * f32x4::splat(table.budget.unwrap_or(0.0)) + f32x4::splat(BUDGET_FLOOR_PER_S);
         let tokens = (call.tokens + rate * f32x4::splat(dt)).fast_min(rate * f32x4::splat(BUDGET_WINDOW_S));
         let granted = wanted.fast_min(tokens * f32x4::splat(1.0 / dt));
-        call.tokens = tokens - granted * f32x4::splat(dt);
+        call.tokens = (tokens - granted * f32x4::splat(dt)).fast_max(f32x4::ZERO);
         call.allowed = if none {
             f32x4::ONE
         } else {

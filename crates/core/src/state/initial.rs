@@ -34,6 +34,7 @@ impl ClusterState {
         let call = |retries: u8, budgeted: bool, guarded: bool| CallState {
             waiting: [zero; DELAY_STAGES],
             retrying: false,
+            due_per_s: zero,
             loss: zero,
             delay_s: zero,
             stale_secret: 0.0,

@@ -105,9 +105,9 @@ fn of_call(off: &dyn Fn(Rule) -> bool, tick_s: f32, call: &mut CallTable) {
         (call.delay_stay, call.delay_pass) = (0.0, 1.0);
     }
     if off(Rule::ExactStages) {
-        // Euler's explicit step, which loses its footing where a stage is shorter than a tick.
+        // Euler's explicit step, which holds back for a tick what stays in a stage for less than that.
         let stage_s = (call.timeout_s + call.backoff_s) / DELAY_STAGES as f32;
-        (call.delay_stay, call.delay_pass) = (1.0 - tick_s / stage_s, 0.0);
+        (call.delay_stay, call.delay_pass) = ((1.0 - tick_s / stage_s).max(0.0), 0.0);
     }
     if off(Rule::Breaker) {
         call.breaker = false;

@@ -1,8 +1,11 @@
 //! Properties that every scenario keeps, one file per subject.
 
+mod conservation;
 mod determinism;
 mod documents;
+mod halving;
 mod levels;
 mod play;
+mod random_cluster;
 mod scenarios;
 mod topology;
