@@ -33,6 +33,11 @@ impl Balance {
     /// Every balance.
     pub const ALL: [Self; 7] =
         [Self::Requests, Self::Admission, Self::Routing, Self::Messages, Self::Retries, Self::Rotation, Self::Replicas];
+
+    /// The imbalance that single precision leaves at most: fewer replicas than a thousandth are none.
+    pub fn tolerance(self) -> f64 {
+        if self == Self::Replicas { 1e-3 } else { 1e-5 }
+    }
 }
 
 /// What an audit has found so far; hand it to [`Environment::step_audited`](crate::Environment::step_audited).
