@@ -9,9 +9,9 @@ mod health;
 pub(crate) mod impairments;
 mod placement;
 mod quorum;
-mod replicas;
+pub(crate) mod replicas;
 mod requests;
-mod responses;
+pub(crate) mod responses;
 mod telemetry;
 mod tenants;
 #[cfg(test)]

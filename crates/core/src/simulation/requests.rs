@@ -145,7 +145,9 @@ fn serve(topology: &Topology, table: &ServiceTable, own: &mut ServiceState, dt: 
     let [healthy, impaired] = &own.populations;
     let in_rotation = [healthy.in_rotation(), impaired.in_rotation()];
     let all = healthy.ready + impaired.ready;
-    let calm = (in_rotation[0] + in_rotation[1]).simd_ge(all * f32x4::splat(topology.panic_ratio));
+    // Just enough is enough, whatever the last bits say.
+    let enough = all * f32x4::splat(topology.panic_ratio) - f32x4::splat(replicas::SPECK);
+    let calm = (in_rotation[0] + in_rotation[1]).simd_ge(enough);
     let weights = [calm.bitselect(in_rotation[0], healthy.ready), calm.bitselect(in_rotation[1], impaired.ready)];
     let weight = weights[0] + weights[1];
     localise(table, own, in_rotation[0] + in_rotation[1]);

@@ -12,10 +12,12 @@ use crate::{
     topology::{CallTable, ServiceTable, Topology},
 };
 
-/// Seconds over which a breaker smooths failures, those it stays open, and its share of probes when half open.
-const BREAKER_WINDOW_S: f32 = 10.0;
+/// Seconds over which a breaker smooths failures, those it stays open, and its share of probes when half open, and how
+/// long it probes.
+pub(crate) const BREAKER_WINDOW_S: f32 = 10.0;
 const BREAKER_OPEN_S: f32 = 5.0;
 const BREAKER_PROBE_RATIO: f32 = 0.1;
+const BREAKER_PROBE_S: f32 = 1.0;
 /// Failures above this ratio open a breaker, where at least so many calls per second stand behind it (Hystrix: 50 % of
 /// at least 20 calls in 10 seconds).
 const BREAKER_RATIO: f32 = 0.5;
@@ -53,7 +55,7 @@ pub(super) fn backward(topology: &Topology, state: &mut ClusterState) {
             if state.disturbed && edge.is_disturbed() {
                 reply = disturb(call, edge, reply);
             }
-            let attempts = settle(call, edge, &reply, dt);
+            let attempts = settle(topology, call, edge, &reply);
             if any_wrong {
                 edge.wrong = reply.wrong;
             }
@@ -117,7 +119,7 @@ fn edge(topology: &Topology, state: &mut ClusterState) {
         if !state.condition.wrong {
             reply.wrong = f32x4::ZERO;
         }
-        settle(table, entry, &reply, dt);
+        settle(topology, table, entry, &reply);
         entry.wrong = reply.wrong;
         bad += entry.first_per_s * tenants::bad_share(entry);
         if entry.first_per_s.reduce_add() > 0.0 {
@@ -141,7 +143,7 @@ fn edge(topology: &Topology, state: &mut ClusterState) {
     accounts.bad += bad_all;
     if offered_all > 0.0 {
         let now = (bad_all / offered_all) as f32;
-        state.bad_ratio += (now - state.bad_ratio) * (dt / (BAD_WINDOW_S + dt));
+        state.bad_ratio += (now - state.bad_ratio) * topology.steps.bad;
         let slo_s = topology.scenario().slo.p99_ms / 1000.0;
         accounts.offered_ticks += 1;
         accounts.p99_s += f64::from(p99_s);
@@ -153,7 +155,7 @@ fn edge(topology: &Topology, state: &mut ClusterState) {
 }
 
 /// Seconds over which the ratio of bad requests is smoothed for abort conditions.
-const BAD_WINDOW_S: f32 = 60.0;
+pub(crate) const BAD_WINDOW_S: f32 = 60.0;
 
 /// Seconds that users spend on the way to a zone that is not theirs: those beyond the zone's share at the start.
 fn home_latency(topology: &Topology, state: &ClusterState) -> f32x4 {
@@ -392,7 +394,7 @@ fn everywhere(lanes: f32x4, zone: usize) -> f32x4 {
 }
 
 /// Settles a call's tick: final failures, retries under the budget, the breaker. Returns attempts per call.
-fn settle(table: &CallTable, call: &mut CallState, reply: &Reply, dt: f32) -> f32x4 {
+fn settle(topology: &Topology, table: &CallTable, call: &mut CallState, reply: &Reply) -> f32x4 {
     let failure = reply.failure;
     let mut unlimited = f32x4::ONE;
     let mut attempts = f32x4::ONE;
@@ -404,15 +406,15 @@ fn settle(table: &CallTable, call: &mut CallState, reply: &Reply, dt: f32) -> f3
     let last = f32x4::ONE - (f32x4::ONE - failure) * attempts;
     call.failure = unit(f32x4::ONE - f32x4::splat(call.passing()) * (f32x4::ONE - last));
     if call.retries > 0 {
-        grant_retries(table, call, unlimited, dt);
+        grant_retries(table, call, unlimited, topology.tick_s);
     } else if call.retrying {
         call.granted_per_s = f32x4::ZERO;
     }
     if call.guarded {
-        breaker(call, failure, dt);
+        breaker(topology, call, failure);
     }
     if table.throttle {
-        throttle(call, failure, dt);
+        throttle(topology, call, failure);
     }
     attempts
 }
@@ -439,8 +441,8 @@ fn grant_retries(table: &CallTable, call: &mut CallState, unlimited: f32x4, dt: 
 
 /// Adaptive throttling: a caller rejects with probability `max(0, (asked - 2 accepted) / (asked + 1))` over two minutes
 /// (Beyer et al., "Site Reliability Engineering", 2016, chapter 21).
-fn throttle(call: &mut CallState, failure: f32x4, dt: f32) {
-    let step = dt / (THROTTLE_WINDOW_S + dt);
+fn throttle(topology: &Topology, call: &mut CallState, failure: f32x4) {
+    let step = topology.steps.throttle;
     let asked = call.first_per_s.reduce_add();
     let accepted = (call.attempts_per_s * (f32x4::ONE - failure)).reduce_add();
     call.asked_per_s += (asked - call.asked_per_s) * step;
@@ -450,15 +452,16 @@ fn throttle(call: &mut CallState, failure: f32x4, dt: f32) {
 }
 
 /// Seconds that adaptive throttling looks back, and accepted requests per request that it sends.
-const THROTTLE_WINDOW_S: f32 = 120.0;
+pub(crate) const THROTTLE_WINDOW_S: f32 = 120.0;
 const THROTTLE_MULTIPLE: f32 = 2.0;
 
 /// Opens on a high smoothed failure ratio, probes after a while, closes when the probes succeed.
-fn breaker(call: &mut CallState, failure: f32x4, dt: f32) {
+fn breaker(topology: &Topology, call: &mut CallState, failure: f32x4) {
+    let dt = topology.tick_s;
     let flow = call.attempts_per_s.reduce_add();
     let failed = if flow > 0.0 { (call.attempts_per_s * failure).reduce_add() / flow } else { 0.0 };
     if call.pass >= 1.0 {
-        call.failure_ewma += (failed - call.failure_ewma) * (dt / (BREAKER_WINDOW_S + dt));
+        call.failure_ewma += (failed - call.failure_ewma) * topology.steps.breaker;
         if call.failure_ewma > BREAKER_RATIO && flow >= BREAKER_CALLS_PER_S {
             call.pass = 0.0;
             call.breaker_wait_s = BREAKER_OPEN_S;
@@ -471,7 +474,7 @@ fn breaker(call: &mut CallState, failure: f32x4, dt: f32) {
     }
     if call.pass == 0.0 {
         call.pass = BREAKER_PROBE_RATIO;
-        call.breaker_wait_s = dt;
+        call.breaker_wait_s = BREAKER_PROBE_S;
     } else if failed < BREAKER_RATIO {
         call.pass = 1.0;
         call.failure_ewma = failed;

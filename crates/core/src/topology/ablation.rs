@@ -71,6 +71,7 @@ fn of_service(off: &dyn Fn(Rule) -> bool, service: &mut ServiceTable) {
     set(Rule::CacheSize, &mut service.cache_size, 1.0);
     set(Rule::Collection, &mut service.collection_loss, 0.0);
     set(Rule::StartUp, &mut service.startup_stay, 0.0);
+    set(Rule::StartUp, &mut service.startup_pass, 1.0);
     set(Rule::WarmUp, &mut service.cold_loss, 0.0);
     set(Rule::Grace, &mut service.grace_s, 0.0);
     set(Rule::Sessions, &mut service.issue_work, 0.0);
