@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     action::Action,
     fault::{FaultEvent, FaultId, FaultTarget},
     level::Level,
     reward::RewardTerms,
     simulation::{self, Simulation},
+    snapshot::{self, SnapshotError},
     state::{Accounts, ClusterState},
     topology::Topology,
 };
@@ -15,7 +18,8 @@ use crate::{
 /// Ratio of bad requests from which a decision counts as a total loss of service.
 const TOTAL_LOSS: f64 = 0.99;
 
-/// One cluster, played level by level. A clone is a snapshot: it goes on as the original does.
+/// One cluster, played level by level. A clone goes on as the original does; [`Environment::snapshot`]
+/// is the same as bytes.
 #[derive(Clone, Debug)]
 pub struct Environment {
     simulation: Simulation,
@@ -37,7 +41,7 @@ pub struct Transition {
 }
 
 /// Ground truth about the last decision, independent of the reward's weights.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct StepMetrics {
     /// Requests that users offered.
     pub offered: f64,
@@ -146,6 +150,21 @@ impl Environment {
     /// Whether an action is legal now.
     pub fn is_legal(&self, action: Action) -> bool {
         simulation::is_legal(&self.simulation.topology, &self.simulation.state, action)
+    }
+
+    /// The environment as bytes that [`Environment::restore`] takes, in this process or another, on any machine.
+    pub fn snapshot(&self) -> Vec<u8> {
+        snapshot::write(&self.simulation.topology, &self.simulation.state, &self.metrics)
+    }
+
+    /// Puts the environment where the snapshot was taken: it goes on with the same bits.
+    ///
+    /// # Errors
+    /// Bytes that are no snapshot, or one of another version or scenario, cut short, altered, followed by others, or at
+    /// odds with the topology. The environment then stays as it was.
+    pub fn restore(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
+        (self.simulation.state, self.metrics) = snapshot::read(&self.simulation.topology, bytes)?;
+        Ok(())
     }
 
     /// Ground truth about the last decision.

@@ -13,6 +13,7 @@
 mod action;
 mod environment;
 mod fault;
+mod hash;
 mod ids;
 mod lanes;
 mod level;
@@ -23,6 +24,7 @@ mod rng;
 mod rules;
 mod scenario;
 mod simulation;
+mod snapshot;
 mod state;
 mod topology;
 mod vector;
@@ -40,5 +42,6 @@ pub use scenario::{
     OutlierEjection, RewardWeights, Scenario, ScenarioError, Service, ServiceClass, Sessions, Slo, Telemetry, Tenant,
     Workload, Zone,
 };
+pub use snapshot::SnapshotError;
 pub use topology::Topology;
 pub use vector::{StepBuffers, VectorEnvironment, VectorError};

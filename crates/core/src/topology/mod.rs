@@ -15,6 +15,7 @@ use tables::{call_table, service_table};
 use crate::{
     action::{self, Action},
     fault,
+    hash::fnv1a,
     ids::{NodeId, ServiceId, ZoneId},
     lanes::{NODE_LANES, ZONE_LANES, exp_scalar, f32x4},
     level::{Level, Split},
@@ -28,6 +29,8 @@ use crate::{
 #[derive(Debug)]
 pub struct Topology {
     scenario: Scenario,
+    /// Hash of the scenario's text, by which snapshots know it.
+    pub(crate) scenario_hash: u64,
     pub(crate) tick_s: f32,
     pub(crate) services: Vec<ServiceTable>,
     /// Service indices, callers before callees.
@@ -148,6 +151,7 @@ impl Topology {
         let collector = scenario.telemetry.collector.as_deref().map(index_of);
         let faults = fault::Catalogue::new(&scenario, &managed);
         Ok(Arc::new(Self {
+            scenario_hash: fnv1a(scenario.to_toml().as_bytes()),
             tick_s,
             order,
             calls,

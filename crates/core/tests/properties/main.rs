@@ -5,4 +5,5 @@ mod documents;
 mod levels;
 mod play;
 mod scenarios;
+mod snapshots;
 mod topology;
