@@ -55,6 +55,9 @@ pub struct StepMetrics {
     pub replicas: f64,
     /// 1 where an action other than no-op was sent.
     pub actions: u32,
+    /// Seconds of writes that databases have lost for good since the episode's start: what a fail-over had not yet
+    /// replicated, and what no backup held when every member was lost.
+    pub lost_writes_s: f64,
 }
 
 /// A fault of a level as its truth is reported.
@@ -100,11 +103,13 @@ impl Environment {
         let topology: &Topology = topology;
         let scenario = topology.scenario();
         let acted = action != 0;
+        let mut paged = false;
         if acted
             && let Some(choice) = topology.action(action)
             && simulation::is_legal(topology, state, choice)
         {
             simulation::accept(topology, state, choice);
+            paged = choice == Action::PageHuman;
         }
         simulation::begin_decision(state);
         state.accounts = Accounts { lost_decisions: state.accounts.lost_decisions, ..Accounts::default() };
@@ -117,7 +122,7 @@ impl Environment {
         let bad = if accounts.offered > 0.0 { (accounts.bad / accounts.offered).clamp(0.0, 1.0) } else { 0.0 };
         let cost_ratio = accounts.cost / ticks;
         let excess = (cost_ratio - 1.0).clamp(0.0, 1.0);
-        let mut terms = RewardTerms::new(&scenario.reward, bad, accounts.latency_excess / ticks, excess, acted);
+        let mut terms = RewardTerms::new(&scenario.reward, bad, accounts.latency_excess / ticks, excess, acted, paged);
         accounts.lost_decisions = if bad >= TOTAL_LOSS { accounts.lost_decisions + 1 } else { 0 };
         let lost_s = accounts.lost_decisions as f32 * topology.decision_s;
         let left = scenario.episode_decisions.saturating_sub(state.decision);
@@ -132,6 +137,7 @@ impl Environment {
             cost_ratio,
             replicas: state.services.iter().map(|own| f64::from(own.wanted)).sum(),
             actions: u32::from(acted),
+            lost_writes_s: state.databases.iter().map(|database| f64::from(database.lost_writes_s)).sum(),
         };
         simulation::see_edge(topology, state);
         Transition { reward: terms.sum(), terms, terminated, truncated: !terminated && left == 0 }

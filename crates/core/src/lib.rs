@@ -29,7 +29,7 @@ mod state;
 mod topology;
 mod vector;
 
-pub use action::Action;
+pub use action::{Action, SHED_PERCENT};
 pub use environment::{Environment, FaultReport, StepMetrics, Transition};
 pub use fault::{Card, FaultId, FaultTarget, Moves, Place, Remedy, Role, Step, Symptom};
 pub use ids::{NodeId, ServiceId, ZoneId};

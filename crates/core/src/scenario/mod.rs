@@ -100,8 +100,10 @@ pub struct RewardWeights {
     pub latency: f32,
     /// Weight of cost above the initial provisioning, full at twice the initial cost.
     pub cost: f32,
-    /// Price of any action but no-op.
+    /// Price of any action but no-op, and what paging a human costs on top.
     pub action: f32,
+    /// See `action`.
+    pub page: f32,
     /// Seconds of total loss of service after which an episode terminates.
     pub loss_limit_s: f32,
 }

@@ -68,6 +68,7 @@ fn shares(scenario: &Scenario) -> Check {
     range("reward.latency", reward.latency, 0.0, 1.0)?;
     range("reward.cost", reward.cost, 0.0, 1.0)?;
     range("reward.action", reward.action, 0.0, 1.0)?;
+    range("reward.page", reward.page, 0.0, 100.0)?;
     range(
         "reward.bad_requests + reward.latency + reward.cost",
         reward.bad_requests + reward.latency + reward.cost,

@@ -2,7 +2,7 @@
 
 use super::SnapshotError;
 use crate::{
-    action::Action,
+    action::{Action, SHED_PERCENT},
     fault::{FaultEvent, FaultTarget, MAX_FAULTS},
     level::Level,
     state::{ClusterState, ServiceState},
@@ -23,6 +23,14 @@ pub(super) fn fits(topology: &Topology, state: &ClusterState) -> Result<(), Snap
     length("services", state.services.len(), services)?;
     length("calls", state.calls.len(), topology.calls.len())?;
     length("nodes", state.nodes.len(), topology.nodes.len())?;
+    length("entries", state.entries.len(), topology.entries.len())?;
+    length("databases", state.databases.len(), topology.databases.len())?;
+    length("autoscalers", state.autoscalers.len(), topology.autoscalers.len())?;
+    length("tenants", state.tenants.len(), topology.tenants.len())?;
+    for (place, (database, table)) in state.databases.iter().zip(&topology.databases).enumerate() {
+        let present = topology.services[table.service].zones.contains(&(database.primary as usize));
+        check(present, &format!("databases[{place}].primary"), database.primary, "a zone that the database runs in")?;
+    }
     length("scrape_phase", state.scrape_phase.len(), services)?;
     length("next_check_us", state.next_check_us.len(), services)?;
     times(topology, state)?;
@@ -33,10 +41,25 @@ pub(super) fn fits(topology: &Topology, state: &ClusterState) -> Result<(), Snap
         let key = format!("pending[{place}]");
         match action {
             Action::NoOp | Action::RebalanceAll => {}
-            Action::Restart(service) | Action::ScaleUp(service) | Action::ScaleDown(service) => {
+            Action::DisableRetries | Action::EnableRetries | Action::PageHuman => {}
+            Action::Shed(percent) => {
+                let allowed = SHED_PERCENT.contains(&percent);
+                check(allowed, &format!("percentage in {key}"), percent, format!("one of {SHED_PERCENT:?}"))?;
+            }
+            Action::Restart(service)
+            | Action::ScaleUp(service)
+            | Action::ScaleDown(service)
+            | Action::Rollback(service)
+            | Action::OpenBreaker(service)
+            | Action::CloseBreaker(service)
+            | Action::FlushQueue(service)
+            | Action::FailOver(service)
+            | Action::RotateSecret(service) => {
                 index(&key, "service", service.index(), services)?;
             }
-            Action::Drain(node) | Action::Return(node) => index(&key, "node", node.index(), topology.nodes.len())?,
+            Action::Drain(node) | Action::Return(node) | Action::ClearDisk(node) => {
+                index(&key, "node", node.index(), topology.nodes.len())?;
+            }
             Action::Rebalance(zone) => index(&key, "zone", zone.index(), topology.num_zones())?,
         }
     }

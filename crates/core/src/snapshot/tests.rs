@@ -19,7 +19,18 @@ fn spine12() -> Arc<Topology> {
 
 fn event(target: FaultTarget) -> FaultEvent {
     let (id, onset_tick, end_tick) = (FaultId::F05, 10, 20);
-    FaultEvent { slot: 0, id, target, onset_tick, ramp_ticks: 0, end_tick, magnitude: 1.0, blast_radius: 1.0 }
+    FaultEvent {
+        slot: 0,
+        id,
+        target,
+        onset_tick,
+        ramp_ticks: 0,
+        end_tick,
+        magnitude: 1.0,
+        blast_radius: 1.0,
+        abort_availability: 0.0,
+        mended: false,
+    }
 }
 
 /// The text of a value with its numbers and truths made equal: what is left is names, order and lengths.
@@ -100,7 +111,7 @@ fn a_state_that_the_topology_cannot_have_is_refused_by_the_value_that_does_not_f
     type Change = fn(&mut ClusterState);
     let cases: &[(&str, Change)] = &[
         ("length of services = 11; allowed: 12", |state| state.services.truncate(11)),
-        ("length of calls = 23; allowed: 22", |state| state.calls.push(state.entry.clone())),
+        ("length of calls = 23; allowed: 22", |state| state.calls.push(state.entries[0].clone())),
         ("length of nodes", |state| state.nodes.clear()),
         ("length of scrape_phase", |state| state.scrape_phase.push(0)),
         ("length of next_check_us", |state| state.next_check_us.truncate(3)),

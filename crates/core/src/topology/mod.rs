@@ -22,7 +22,7 @@ use crate::{
     observation,
     queueing::{self, QueueTable},
     rules::{Rule, RulesOff},
-    scenario::{CallMode, Node, Scenario, ScenarioError, Service},
+    scenario::{CallMode, Node, Scenario, ScenarioError, Service, ServiceClass},
 };
 
 /// Everything about a cluster that an episode cannot change; shared by every environment of a batch.
@@ -146,7 +146,14 @@ impl Topology {
         let zone_names: Vec<String> = scenario.zones.iter().map(|zone| zone.name.clone()).collect();
         let node_names: Vec<String> = scenario.nodes.iter().map(|node| node.name.clone()).collect();
         let managed: Vec<bool> = services.iter().map(ServiceTable::is_managed).collect();
-        let (actions, action_meanings) = action::table(&names, &managed, &node_names, &zone_names);
+        let of_class = |class: ServiceClass| services.iter().map(|service| service.class == class).collect();
+        let targets = action::Targets {
+            managed: managed.clone(),
+            called: (0..services.len()).map(|service| calls.iter().any(|call| call.to == service)).collect(),
+            brokers: of_class(ServiceClass::Broker),
+            databases: of_class(ServiceClass::Database),
+        };
+        let (actions, action_meanings) = action::table(&names, &targets, &node_names, &zone_names, scenario.actions);
         let observation_names = observation::names(&names, &node_names, &zone_names);
         let collector = scenario.telemetry.collector.as_deref().map(index_of);
         let faults = fault::Catalogue::new(&scenario, &managed);
