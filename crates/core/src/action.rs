@@ -48,6 +48,9 @@ pub enum Action {
     RotateSecret(ServiceId),
     /// Page a human, who mends what is broken some minutes later, at a price.
     PageHuman,
+    /// Add a replica to a service: the action that only tests have.
+    #[cfg(test)]
+    Nudge(ServiceId),
 }
 
 /// Percentages of load that can be shed.
@@ -99,6 +102,8 @@ pub(crate) fn table(
         of_services("flush queue", Action::FlushQueue, &targets.brokers);
         of_services("fail over", Action::FailOver, &targets.databases);
         of_services("rotate secret", Action::RotateSecret, &targets.called);
+        #[cfg(test)]
+        of_services("nudge", Action::Nudge, &targets.managed);
         actions.extend(of_nodes("clear disk", Action::ClearDisk));
         actions.extend(SHED_PERCENT.map(|percent| (Action::Shed(percent), format!("shed load({percent} %)"))));
         actions.push((Action::DisableRetries, "disable retries".to_owned()));

@@ -12,6 +12,8 @@
 
 mod action;
 mod environment;
+#[cfg(test)]
+mod extension_tests;
 mod fault;
 mod hash;
 mod ids;

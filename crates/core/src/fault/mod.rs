@@ -56,6 +56,8 @@ faults! {
     F13 = f13_traffic_spike::TrafficSpike,
     F14 = f14_noisy_neighbour::NoisyNeighbour,
     F18 = f18_zone_outage::ZoneOutage,
+    #[cfg(test)]
+    F99 = test_fault::TestFault,
 }
 
 impl fmt::Display for FaultId {

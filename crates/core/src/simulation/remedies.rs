@@ -101,6 +101,8 @@ pub(super) fn apply(topology: &Topology, state: &mut ClusterState, action: Actio
                 call.stale_secret = 0.0;
             }
         }
+        #[cfg(test)]
+        Action::Nudge(service) => crate::simulation::placement::scale(topology, state, service.index(), 1.0),
         Action::PageHuman => {
             state.remedies.human_at = Some(state.tick + (HUMAN_S / topology.tick_s) as u64);
         }

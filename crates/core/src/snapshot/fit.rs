@@ -41,6 +41,8 @@ pub(super) fn fits(topology: &Topology, state: &ClusterState) -> Result<(), Snap
         let key = format!("pending[{place}]");
         match action {
             Action::NoOp | Action::RebalanceAll => {}
+            #[cfg(test)]
+            Action::Nudge(service) => index(&key, "service", service.index(), services)?,
             Action::DisableRetries | Action::EnableRetries | Action::PageHuman => {}
             Action::Shed(percent) => {
                 let allowed = SHED_PERCENT.contains(&percent);
