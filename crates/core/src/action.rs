@@ -25,27 +25,49 @@ pub enum Action {
     RebalanceAll,
 }
 
-/// Every action of a scenario and what it means. External services are nobody's to act on; one zone has no balance.
+/// What the service blocks of the table are about: a name, and the service where there is one to act on.
+pub(crate) type ServicePlace = (String, Option<ServiceId>);
+
+/// The services that actions have places for. External services are nobody's to act on: they have no place, unless places
+/// are padded; then every place up to that number exists, and those without a service of ours are never legal.
+pub(crate) fn service_places(services: &[String], managed: &[bool], padded: Option<usize>) -> Vec<ServicePlace> {
+    let own = services.iter().zip(managed).enumerate();
+    let own = own.map(|(s, (name, &managed))| (name.clone(), managed.then_some(ServiceId(s as u32))));
+    match padded {
+        Some(padded) => own.chain(padding(services.len(), padded).map(|name| (name, None))).collect(),
+        None => own.filter(|(_, service)| service.is_some()).collect(),
+    }
+}
+
+/// Names of the places beyond the services.
+pub(crate) fn padding(services: usize, padded: usize) -> impl Iterator<Item = String> {
+    (1..=padded.saturating_sub(services)).map(|number| format!("{PADDING}{number}"))
+}
+
+/// What the name of a place without a service begins with.
+pub(crate) const PADDING: &str = "padding-";
+
+/// Every action of a scenario, or a place that never has one, and what it means. One zone has no balance.
 pub(crate) fn table(
-    services: &[String],
-    managed: &[bool],
+    services: &[ServicePlace],
     nodes: &[String],
     zones: &[String],
-) -> (Vec<Action>, Vec<String>) {
-    let own = || (0..services.len()).filter(|&service| managed[service]);
-    let mut actions = vec![(Action::NoOp, "no-op".to_owned())];
-    actions.extend(own().map(|s| (Action::Restart(ServiceId(s as u32)), format!("restart({})", services[s]))));
-    actions.extend(own().map(|s| (Action::ScaleUp(ServiceId(s as u32)), format!("scale up({})", services[s]))));
-    actions.extend(own().map(|s| (Action::ScaleDown(ServiceId(s as u32)), format!("scale down({})", services[s]))));
+) -> (Vec<Option<Action>>, Vec<String>) {
+    let each = |what: &'static str, make: fn(ServiceId) -> Action| {
+        services.iter().map(move |(name, service)| (service.map(make), format!("{what}({name})")))
+    };
+    let mut actions = vec![(Some(Action::NoOp), "no-op".to_owned())];
+    actions.extend(each("restart", Action::Restart));
+    actions.extend(each("scale up", Action::ScaleUp));
+    actions.extend(each("scale down", Action::ScaleDown));
+    let node = |n: usize| NodeId(n as u32);
+    actions.extend(nodes.iter().enumerate().map(|(n, name)| (Some(Action::Drain(node(n))), format!("drain({name})"))));
     actions
-        .extend(nodes.iter().enumerate().map(|(n, name)| (Action::Drain(NodeId(n as u32)), format!("drain({name})"))));
-    actions.extend(
-        nodes.iter().enumerate().map(|(n, name)| (Action::Return(NodeId(n as u32)), format!("return({name})"))),
-    );
+        .extend(nodes.iter().enumerate().map(|(n, name)| (Some(Action::Return(node(n))), format!("return({name})"))));
     if zones.len() > 1 {
         let each = zones.iter().enumerate();
-        actions.extend(each.map(|(z, name)| (Action::Rebalance(ZoneId(z as u32)), format!("rebalance({name})"))));
-        actions.push((Action::RebalanceAll, "rebalance(all)".to_owned()));
+        actions.extend(each.map(|(z, name)| (Some(Action::Rebalance(ZoneId(z as u32))), format!("rebalance({name})"))));
+        actions.push((Some(Action::RebalanceAll), "rebalance(all)".to_owned()));
     }
     actions.into_iter().unzip()
 }

@@ -5,6 +5,7 @@ mod defaults;
 mod entities;
 mod error;
 mod validate;
+mod validate_cycles;
 mod validate_entities;
 
 use std::path::Path;
