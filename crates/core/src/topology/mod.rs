@@ -210,7 +210,7 @@ impl Topology {
         &self.action_meanings
     }
 
-    /// The action of an index, if there is one: places of padded or, among padded ones, external services have none.
+    /// The action of an index, if there is one: padding, and external services in a padded scenario, have none.
     pub fn action(&self, index: usize) -> Option<Action> {
         self.actions.get(index).copied().flatten()
     }

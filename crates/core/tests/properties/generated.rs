@@ -67,7 +67,7 @@ fn entries_middles_and_leaves_have_the_published_proportions() {
         leaves += scenario.services.iter().filter(|service| !calls_others(&service.name)).count();
         single += callers.values().filter(|&&count| count == 1).count();
         let deepest = depths.values().copied().max().unwrap_or(0);
-        assert!(deepest <= 7, "{}: {deepest}", scenario.name);
+        assert!(deepest <= 6, "{}: {deepest}", scenario.name);
         deep += usize::from((2..=5).contains(&deepest));
         let used: Vec<_> = scenario.tenants.iter().filter_map(|tenant| tenant.entry.as_deref()).collect();
         assert!(used.iter().all(|entry| !callers.contains_key(entry)) && used[0] == scenario.workload.entry);

@@ -10,7 +10,7 @@ use crate::{
     scenario::{Call, CallMode, Service},
 };
 
-/// A timeout is at least so many times the mean response time, and longer than what the callee waits for by this factor.
+/// A timeout is at least so many times the mean response time, and by this factor longer than what the callee waits.
 const TIMEOUT_FACTOR: f32 = 10.0;
 const TIMEOUT_GROWTH: f32 = 1.3;
 const LEAST_TIMEOUT_MS: f32 = 150.0;

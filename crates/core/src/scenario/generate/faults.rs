@@ -56,8 +56,8 @@ pub(super) fn faults(graph: &Graph, shares: &[f32], services: &[Service], calls:
     Faults { catalogue, ..Faults::default() }
 }
 
-/// Ratio of users' requests that fail when a service does, by service: along calls that somebody waits for, as far as no
-/// fallback hides it.
+/// Ratio of users' requests that fail when a service does, by service: along calls that somebody waits for, as far as
+/// no fallback hides it.
 fn impact(graph: &Graph, shares: &[f32], calls: &[Call]) -> Vec<f32> {
     let total: f32 = shares.iter().sum();
     let mut impact = vec![0.0_f32; graph.roles.len()];

@@ -133,8 +133,8 @@ impl Graph {
         callers[weighted(rng, &weights)]
     }
 
-    /// Gives shared services further callers until there are as many calls as there should be: the more callers a service
-    /// has already, the likelier (preferential attachment).
+    /// Gives shared services further callers until there are as many calls as there should be: the more callers a
+    /// service has already, the likelier (preferential attachment).
     fn share(&mut self, rng: &mut CounterRng) {
         let can_share = |role: Role| !matches!(role, Role::Entry | Role::Worker);
         let mut weights: Vec<f32> = Vec::with_capacity(self.roles.len());
