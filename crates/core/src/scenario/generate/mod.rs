@@ -24,11 +24,11 @@ impl Scenario {
     /// A random cluster of so many services, 3 to 1000; equal arguments give equal bits on every machine.
     ///
     /// 13 % of the services are entries, which nobody calls, 48 % lie in the middle and 39 % are leaves, which call
-    /// nobody: the proportions among 67,760 services at Alibaba (Winchester et al., "Complexity at scale: a quantitative
-    /// analysis of an Alibaba microservice deployment", arXiv 2504.13141, table 1). Calls grow like a tree whose sizes
-    /// are heavy-tailed, and few services have many callers (Luo et al., "Characterizing microservice dependency and
-    /// performance: Alibaba trace analysis", SoCC'21). A cache counts as a middle service, for it calls a database, and
-    /// so does a broker, which its worker reads.
+    /// nobody: the proportions among 67,760 services at Alibaba (Winchester et al., "Complexity at scale: a
+    /// quantitative analysis of an Alibaba microservice deployment", arXiv 2504.13141, table 1), where dependencies are
+    /// long-tailed: few services have many callers. Calls grow like a tree whose sizes are heavy-tailed (Luo et al.,
+    /// "Characterizing microservice dependency and performance: Alibaba trace analysis", SoCC'21). A cache counts as a
+    /// middle service, for it calls a database, and so does a broker, which its worker reads.
     ///
     /// Design values, since no source gives them: two calls per service, at most six on any way down; 0.05 to 2 calls
     /// per request; 60 user requests per second for each service, of which the first entry's tenant has most; services
