@@ -64,51 +64,71 @@ pub(crate) struct Targets {
     pub databases: Vec<bool>,
 }
 
-/// Every action of a scenario and what it means. External services are nobody's to act on; one zone has no balance.
+/// Names of the places beyond the services.
+pub(crate) fn padding(services: usize, padded: usize) -> impl Iterator<Item = String> {
+    (1..=padded.saturating_sub(services)).map(|number| format!("{PADDING}{number}"))
+}
+
+/// What the name of a place without a service begins with.
+pub(crate) const PADDING: &str = "padding-";
+
+/// Every action of a scenario, or a place that never has one, and what it means.
+///
+/// External services are nobody's to restart or scale: they have no place there, unless places are padded; then every
+/// place up to that number exists, and those without a service to act on are never legal. One zone has no balance.
 pub(crate) fn table(
     services: &[String],
+    padded: Option<usize>,
     targets: &Targets,
     nodes: &[String],
     zones: &[String],
     set: ActionSet,
-) -> (Vec<Action>, Vec<String>) {
-    let mut actions = vec![(Action::NoOp, "no-op".to_owned())];
-    let mut of_services = |verb: &str, make: fn(ServiceId) -> Action, which: &[bool]| {
-        let own = (0..services.len()).filter(|&service| which[service]);
-        actions.extend(own.map(|s| (make(ServiceId(s as u32)), format!("{verb}({})", services[s]))));
+) -> (Vec<Option<Action>>, Vec<String>) {
+    let of_services = |verb: &'static str, make: fn(ServiceId) -> Action, which: &[bool]| {
+        let own = services.iter().zip(which).enumerate();
+        let mut places: Vec<_> = own
+            .map(|(s, (name, &fits))| (fits.then_some(make(ServiceId(s as u32))), format!("{verb}({name})")))
+            .collect();
+        match padded {
+            Some(padded) => {
+                places.extend(padding(services.len(), padded).map(|name| (None, format!("{verb}({name})"))));
+            }
+            None => places.retain(|(action, _)| action.is_some()),
+        }
+        places
     };
-    of_services("restart", Action::Restart, &targets.managed);
-    of_services("scale up", Action::ScaleUp, &targets.managed);
-    of_services("scale down", Action::ScaleDown, &targets.managed);
-    let of_nodes = |verb: &str, make: fn(NodeId) -> Action| -> Vec<(Action, String)> {
+    let of_nodes = |verb: &'static str, make: fn(NodeId) -> Action| {
         let each = nodes.iter().enumerate();
-        each.map(|(n, name)| (make(NodeId(n as u32)), format!("{verb}({name})"))).collect()
+        each.map(move |(n, name)| (Some(make(NodeId(n as u32))), format!("{verb}({name})")))
     };
+    let mut actions = vec![(Some(Action::NoOp), "no-op".to_owned())];
+    actions.extend(of_services("restart", Action::Restart, &targets.managed));
+    actions.extend(of_services("scale up", Action::ScaleUp, &targets.managed));
+    actions.extend(of_services("scale down", Action::ScaleDown, &targets.managed));
     actions.extend(of_nodes("drain", Action::Drain));
     actions.extend(of_nodes("return", Action::Return));
     if zones.len() > 1 {
         let each = zones.iter().enumerate();
-        actions.extend(each.map(|(z, name)| (Action::Rebalance(ZoneId(z as u32)), format!("rebalance({name})"))));
-        actions.push((Action::RebalanceAll, "rebalance(all)".to_owned()));
+        actions.extend(each.map(|(z, name)| (Some(Action::Rebalance(ZoneId(z as u32))), format!("rebalance({name})"))));
+        actions.push((Some(Action::RebalanceAll), "rebalance(all)".to_owned()));
     }
     if set == ActionSet::Extended {
-        let mut of_services = |verb: &str, make: fn(ServiceId) -> Action, which: &[bool]| {
-            let own = (0..services.len()).filter(|&service| which[service]);
-            actions.extend(own.map(|s| (make(ServiceId(s as u32)), format!("{verb}({})", services[s]))));
-        };
-        of_services("rollback", Action::Rollback, &targets.managed);
-        of_services("open breaker", Action::OpenBreaker, &targets.called);
-        of_services("close breaker", Action::CloseBreaker, &targets.called);
-        of_services("flush queue", Action::FlushQueue, &targets.brokers);
-        of_services("fail over", Action::FailOver, &targets.databases);
-        of_services("rotate secret", Action::RotateSecret, &targets.called);
+        actions.extend(of_services("rollback", Action::Rollback, &targets.managed));
+        actions.extend(of_services("open breaker", Action::OpenBreaker, &targets.called));
+        actions.extend(of_services("close breaker", Action::CloseBreaker, &targets.called));
+        actions.extend(of_services("flush queue", Action::FlushQueue, &targets.brokers));
+        actions.extend(of_services("fail over", Action::FailOver, &targets.databases));
+        actions.extend(of_services("rotate secret", Action::RotateSecret, &targets.called));
         #[cfg(test)]
-        of_services("nudge", Action::Nudge, &targets.managed);
+        actions.extend(of_services("nudge", Action::Nudge, &targets.managed));
         actions.extend(of_nodes("clear disk", Action::ClearDisk));
-        actions.extend(SHED_PERCENT.map(|percent| (Action::Shed(percent), format!("shed load({percent} %)"))));
-        actions.push((Action::DisableRetries, "disable retries".to_owned()));
-        actions.push((Action::EnableRetries, "enable retries".to_owned()));
-        actions.push((Action::PageHuman, "page a human".to_owned()));
+        actions.extend(SHED_PERCENT.map(|percent| (Some(Action::Shed(percent)), format!("shed load({percent} %)"))));
+        let whole = [
+            (Action::DisableRetries, "disable retries"),
+            (Action::EnableRetries, "enable retries"),
+            (Action::PageHuman, "page a human"),
+        ];
+        actions.extend(whole.map(|(action, meaning)| (Some(action), meaning.to_owned())));
     }
     actions.into_iter().unzip()
 }
