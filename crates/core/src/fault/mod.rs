@@ -56,6 +56,8 @@ faults! {
     F13 = f13_traffic_spike::TrafficSpike,
     F14 = f14_noisy_neighbour::NoisyNeighbour,
     F18 = f18_zone_outage::ZoneOutage,
+    #[cfg(test)]
+    F99 = test_fault::TestFault,
 }
 
 impl fmt::Display for FaultId {
@@ -97,9 +99,13 @@ pub(crate) trait FaultModel: Sync {
     fn target_kind(&self) -> TargetKind;
     /// Least and greatest magnitude, in the fault's own unit.
     fn magnitude_range(&self) -> (f32, f32);
-    /// Whether it goes on acting after its end, without its trigger.
+    /// Whether it goes on acting after its end, without its trigger, until its cause is removed.
     fn lingers(&self) -> bool {
         false
+    }
+    /// The extended action that removes its cause, sent to what it strikes.
+    fn mended_by(&self) -> Option<Remedy> {
+        None
     }
     /// What happens at the onset.
     fn begin(&self, _topology: &Topology, _state: &mut ClusterState, _event: &FaultEvent) {}

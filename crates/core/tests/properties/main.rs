@@ -3,9 +3,11 @@
 mod conservation;
 mod determinism;
 mod documents;
+mod generated;
 mod halving;
 mod levels;
 mod play;
 mod random_cluster;
 mod scenarios;
+mod snapshots;
 mod topology;
