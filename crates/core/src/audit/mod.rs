@@ -19,7 +19,7 @@ pub enum Balance {
     Admission,
     /// Attempts that arrive are offered to the services called.
     Routing,
-    /// A broker's messages change by those stored, delivered again, and consumed.
+    /// A broker's messages change by those stored, delivered again, consumed and dropped.
     Messages,
     /// Waiting retries change by those granted and those due.
     Retries,
@@ -59,6 +59,7 @@ struct Before {
     admitted: f64,
     served: f64,
     depth: f64,
+    dropped: f64,
     stored: f64,
     consumed: f64,
 }
@@ -127,6 +128,7 @@ impl Witness for Audit {
             in_system: in_system(own),
             left: own.left,
             depth: sum(own.depth),
+            dropped: own.dropped,
             ..Before::default()
         }));
         let before = |call: &CallState| Waiting {
@@ -198,7 +200,8 @@ impl Witness for Audit {
                 let again: f64 = table.calls.clone().map(|call| redelivered(topology, state, call)).sum::<f64>() * dt;
                 let change = sum(own.depth) - before.depth;
                 let scale = before.depth.max(before.served).max(before.consumed);
-                self.note(Balance::Messages, change - (before.stored + again - before.consumed), scale);
+                let dropped = own.dropped - before.dropped;
+                self.note(Balance::Messages, change - (before.stored + again - before.consumed - dropped), scale);
             }
             let replicas = own.placement.running() + own.placement.not_running();
             self.note(Balance::Replicas, f64::from(replicas) - f64::from(own.wanted), f64::from(own.wanted));

@@ -98,6 +98,7 @@ impl ClusterState {
                 hit_limit: table.hit_ratio,
                 sessions: 1.0,
                 pause_s: 0.0,
+                dropped: 0.0,
                 depth: zero,
                 refused: zero,
                 consumed_per_s: zero,

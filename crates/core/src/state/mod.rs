@@ -232,6 +232,8 @@ pub(crate) struct ServiceState {
     pub sessions: f32,
     /// Seconds for which consumers of a broker still pause.
     pub pause_s: f32,
+    /// Messages of a broker that were dropped, since the episode's start.
+    pub dropped: f64,
     /// Messages in a broker, and the ratio of publications it refuses.
     pub depth: f32x4,
     pub refused: f32x4,
