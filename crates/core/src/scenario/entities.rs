@@ -24,7 +24,7 @@ pub struct Tenant {
     /// Share of the workload's rate, relative to the other tenants.
     #[serde(default = "defaults::one")]
     pub share: f32,
-    /// Who is turned away last: 0 before 1 before 2.
+    /// Who is turned away first: 9 before 8, and 0 last.
     #[serde(default)]
     pub priority: u8,
     /// The service that it calls; the workload's when absent.

@@ -7,6 +7,8 @@ mod databases;
 mod disks;
 mod health;
 pub(crate) mod impairments;
+#[cfg(test)]
+mod laws;
 mod placement;
 mod quorum;
 mod remedies;

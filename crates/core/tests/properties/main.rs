@@ -5,6 +5,7 @@ mod determinism;
 mod documents;
 mod generated;
 mod halving;
+mod laws;
 mod levels;
 mod play;
 mod random_cluster;

@@ -1,0 +1,5 @@
+//! Holds the physics to its laws in small clusters: what every rule does, and what must follow from all of them.
+
+mod lab;
+mod qualitative;
+mod rules;
