@@ -107,8 +107,11 @@ fn counts(service: usize, own: &ServiceState, table: &ServiceTable) -> Result<()
         let key = format!("replicas of services[{service}]");
         return check(false, &key, count, format!("0 to {most}"));
     }
-    let hit_ratio = own.hit_ratio;
-    check(within(hit_ratio, 1.0), &format!("services[{service}].hit_ratio"), hit_ratio, "0 to 1")
+    // The hit ratio moves towards the one that its replicas' size allows.
+    for (key, ratio) in [("hit_ratio", own.hit_ratio), ("hit_limit", own.hit_limit)] {
+        check(within(ratio, 1.0), &format!("services[{service}].{key}"), ratio, "0 to 1")?;
+    }
+    Ok(())
 }
 
 /// Whether a value lies between 0 and `most`; NaN does not.
