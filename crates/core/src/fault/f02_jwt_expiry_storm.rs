@@ -12,10 +12,10 @@ pub(super) struct JwtExpiryStorm;
 
 const CARD: Card = Card {
     name: "JWT expiry storm",
-    what: "Most tokens expire at once, and new ones live for a minute only: the service that issues them saturates, and \
+    what: "Most tokens expire at once, and new ones live for seconds only: the service that issues them saturates, and \
            the fewer it issues in time the more it is asked for.",
     magnitude: "share of the sessions that expires at the onset",
-    time: "step; lifetimes of an hour are compressed to a minute (sixtyfold)",
+    time: "step; lifetimes of an hour are compressed to 8 s, as is the time in which all users ask once",
     symptoms: &[
         symptom(Place::Target, "utilisation", Moves::Up),
         symptom(Place::Target, "p99_latency", Moves::Up),
@@ -23,14 +23,14 @@ const CARD: Card = Card {
     ],
     right: &[Step::repeated(Remedy::ScaleUp, Place::Target, 4, 5.0)],
     right_words: "scale the issuing service up several times; shed",
-    wrong: &[Step::once(Remedy::Restart, Place::Target)],
+    wrong: &[Step::repeated(Remedy::Restart, Place::Target, 3, 200.0)],
     wrong_words: "restart it: every session is lost, which is a second storm",
     role: Role::Scored,
     source: "SREGym secret_rotation_stale_env, expired_tls",
 };
 
 /// Seconds that a token lives while the fault lasts.
-const LIFETIME_S: f32 = 60.0;
+const LIFETIME_S: f32 = 8.0;
 
 impl FaultModel for JwtExpiryStorm {
     fn card(&self) -> &'static Card {

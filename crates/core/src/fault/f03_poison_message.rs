@@ -15,8 +15,12 @@ const CARD: Card = Card {
            messages come too late, while everything synchronous is well.",
     magnitude: "share of the consumption that is blocked at full strength",
     time: "ramp of 1 to 2 minutes, ten in reality (sixfold)",
-    symptoms: &[symptom(Place::Target, "queue", Moves::Up), symptom(Place::Target, "error_ratio", Moves::Up)],
-    right: &[Step::repeated(Remedy::ScaleUp, Place::Callees, 4, 15.0)],
+    symptoms: &[
+        symptom(Place::Callees, "requests", Moves::Down),
+        symptom(Place::Target, "queue", Moves::Up),
+        symptom(Place::Target, "error_ratio", Moves::Up),
+    ],
+    right: &[Step::repeated(Remedy::ScaleUp, Place::Callees, 3, 15.0)],
     right_words: "scale the consumers; drop the poison messages",
     wrong: &[Step::repeated(Remedy::Restart, Place::Callees, 4, 150.0)],
     wrong_words: "restart the consumers again and again: redeliveries, and a pause for everybody whenever one joins or \

@@ -22,10 +22,7 @@ const CARD: Card = Card {
     magnitude: "ratio of errors of a replica with the new version",
     time: "ramp of 1 to 2 minutes, five to ten in reality (fivefold)",
     symptoms: &[symptom(Place::Target, "error_ratio", Moves::Up), symptom(Place::Zone, "error_ratio", Moves::Up)],
-    right: &[
-        Step::once(Remedy::Rebalance, Place::Zone),
-        Step::repeated(Remedy::Rebalance, Place::Zone, 1, 0.0).after(60.0),
-    ],
+    right: &[Step::once(Remedy::Rebalance, Place::Zone)],
     right_words: "roll back; or shift traffic to the zones that have the old version",
     wrong: &[Step::once(Remedy::Restart, Place::Target)],
     wrong_words: "restart: every replica starts with the bad version; scale up: more of it",

@@ -22,7 +22,7 @@ const CARD: Card = Card {
     symptoms: &[symptom(Place::Zone, "error_ratio", Moves::Up), symptom(Place::Cluster, "p99_latency", Moves::Up)],
     right: &[
         Step::once(Remedy::Rebalance, Place::Zone),
-        Step::repeated(Remedy::Rebalance, Place::Zone, 1, 0.0).after(60.0),
+        Step::once(Remedy::Rebalance, Place::Zone).after(60.0),
     ],
     right_words: "shift traffic out of the zone, in two or three steps",
     wrong: &[Step::once(Remedy::Restart, Place::Busiest)],
