@@ -37,7 +37,7 @@ impl FaultModel for RedHerring {
     }
 
     fn advance(&self, _topology: &Topology, state: &mut ClusterState, event: &FaultEvent, tick: u64) {
-        if let Some(service) = event.service() {
+        if let (Some(service), false) = (event.service(), event.mended) {
             state.services[service].condition.herring += event.magnitude * event.strength(tick);
         }
     }

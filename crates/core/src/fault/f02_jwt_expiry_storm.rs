@@ -15,7 +15,7 @@ const CARD: Card = Card {
     what: "Most tokens expire at once, and new ones live for seconds only: the service that issues them saturates, and \
            the fewer it issues in time the more it is asked for.",
     magnitude: "share of the sessions that expires at the onset",
-    time: "step; lifetimes of an hour are compressed to 8 s, as is the time in which all users ask once",
+    time: "step; lifetimes of an hour are compressed to seconds, as is the time in which every user asks once",
     symptoms: &[
         symptom(Place::Target, "utilisation", Moves::Up),
         symptom(Place::Target, "p99_latency", Moves::Up),
@@ -30,7 +30,7 @@ const CARD: Card = Card {
 };
 
 /// Seconds that a token lives while the fault lasts.
-const LIFETIME_S: f32 = 8.0;
+const LIFETIME_S: f32 = 3.5;
 
 impl FaultModel for JwtExpiryStorm {
     fn card(&self) -> &'static Card {

@@ -51,7 +51,10 @@ impl FaultModel for IntermittentErrors {
         }
     }
 
-    fn advance(&self, _topology: &Topology, state: &mut ClusterState, event: &FaultEvent, _tick: u64) {
+    fn advance(&self, topology: &Topology, state: &mut ClusterState, event: &FaultEvent, _tick: u64) {
+        if event.mended {
+            self.end(topology, state, event);
+        }
         impairments::hold_all(state, failing(event), event.slot);
     }
 

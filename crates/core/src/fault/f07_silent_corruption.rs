@@ -66,7 +66,7 @@ impl FaultModel for SilentCorruption {
     fn advance(&self, topology: &Topology, state: &mut ClusterState, event: &FaultEvent, _tick: u64) {
         let (Some(service), Some(node)) = (event.service(), bad_node(topology, event)) else { return };
         if event.mended {
-            impairments::release_all(topology, state, impairments::Release::Recover, event.slot);
+            self.end(topology, state, event);
             return;
         }
         impairments::hold_all(state, corrupt(event), event.slot);

@@ -55,6 +55,14 @@ impl FaultModel for GcDeathSpiral {
         }
     }
 
+    fn advance(&self, _topology: &Topology, state: &mut ClusterState, event: &FaultEvent, _tick: u64) {
+        if let (Some(service), true) = (event.service(), event.mended) {
+            for population in &mut state.services[service].populations {
+                population.leaked = f32x4::ZERO;
+            }
+        }
+    }
+
     fn end(&self, topology: &Topology, state: &mut ClusterState, event: &FaultEvent) {
         if let Some(service) = event.service() {
             for population in &mut state.services[service].populations {

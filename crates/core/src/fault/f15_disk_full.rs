@@ -57,9 +57,11 @@ impl FaultModel for DiskFull {
     fn advance(&self, topology: &Topology, state: &mut ClusterState, event: &FaultEvent, _tick: u64) {
         let Some(node) = event.node() else { return };
         if event.mended {
+            // Whoever cleared the disk emptied it; it may fill again.
             impairments::release_all(topology, state, impairments::Release::Recover, event.slot);
             return;
         }
+        // Something keeps writing until the end, when it is stopped and what it wrote is removed.
         let ramp_s = (event.ramp_ticks as f32 * topology.tick_s).max(topology.tick_s);
         state.nodes[node].filling += (1.0 - DISK_AT_START) / ramp_s;
         if state.nodes[node].disk < 1.0 {

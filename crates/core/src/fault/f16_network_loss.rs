@@ -48,7 +48,7 @@ impl FaultModel for NetworkLoss {
     }
 
     fn advance(&self, topology: &Topology, state: &mut ClusterState, event: &FaultEvent, tick: u64) {
-        let Some(zone) = event.zone() else { return };
+        let (Some(zone), false) = (event.zone(), event.mended) else { return };
         let lost = event.magnitude * event.strength(tick);
         for (table, call) in topology.calls.iter().zip(&mut state.calls) {
             let callee = &state.services[table.to];

@@ -2,6 +2,7 @@
 
 mod determinism;
 mod documents;
+mod faults;
 mod levels;
 mod play;
 mod scenarios;
