@@ -23,8 +23,9 @@ const CARD: Card = Card {
     symptoms: &[symptom(Place::Nodes, "disk", Moves::Up)],
     right: &[Step::once(Remedy::Drain, Place::Nodes)],
     right_words: "drain the node, before it is full or after; clear the disk",
-    wrong: &[Step::once(Remedy::Restart, Place::Busiest).after(130.0)],
-    wrong_words: "restart databases or brokers: what stops on the node cannot start again; drain another node",
+    wrong: &[Step::once(Remedy::Drain, Place::OtherNode)],
+    wrong_words: "drain another node: part of what it hosts comes here; restart everything: what stops here cannot start \
+                  again",
     role: Role::Scored,
     source: "Litmus disk-fill",
 };
