@@ -3,6 +3,8 @@
 mod card;
 mod catalogue;
 mod event;
+#[cfg(test)]
+mod mending;
 
 pub use card::{Card, Moves, Place, Remedy, Role, Step, Symptom};
 pub(crate) use catalogue::Catalogue;
@@ -48,13 +50,23 @@ macro_rules! faults {
 }
 
 faults! {
+    F00 = f00_red_herring::RedHerring,
+    F01 = f01_config_poisoning::ConfigPoisoning,
+    F02 = f02_jwt_expiry_storm::JwtExpiryStorm,
+    F03 = f03_poison_message::PoisonMessage,
     F04 = f04_replica_crash::ReplicaCrash,
     F05 = f05_latency::Latency,
+    F06 = f06_intermittent_errors::IntermittentErrors,
+    F07 = f07_silent_corruption::SilentCorruption,
     F08 = f08_retry_storm::RetryStorm,
     F09 = f09_cold_cache::ColdCache,
+    F10 = f10_gc_death_spiral::GcDeathSpiral,
     F11 = f11_memory_leak::MemoryLeak,
+    F12 = f12_bad_deploy::BadDeploy,
     F13 = f13_traffic_spike::TrafficSpike,
     F14 = f14_noisy_neighbour::NoisyNeighbour,
+    F15 = f15_disk_full::DiskFull,
+    F16 = f16_network_loss::NetworkLoss,
     F18 = f18_zone_outage::ZoneOutage,
     #[cfg(test)]
     F99 = test_fault::TestFault,
@@ -105,6 +117,10 @@ pub(crate) trait FaultModel: Sync {
     }
     /// The extended action that removes its cause, sent to what it strikes.
     fn mended_by(&self) -> Option<Remedy> {
+        None
+    }
+    /// The node or zone of its target that it strikes, where it strikes only one.
+    fn place(&self, _topology: &Topology, _event: &FaultEvent) -> Option<FaultTarget> {
         None
     }
     /// What happens at the onset.

@@ -96,7 +96,9 @@ pub(super) fn backward(topology: &Topology, state: &mut ClusterState) {
         }
         let own = &mut services[service];
         if any_wrong {
-            let impaired = own.populations[IMPAIRED].share * f32x4::splat(own.impairment.wrong);
+            // While there are no impaired replicas, what share they last had is not touched.
+            let impaired = if own.has_impaired { own.populations[IMPAIRED].share } else { f32x4::ZERO };
+            let impaired = impaired * f32x4::splat(own.impairment.wrong);
             let right_alone = (f32x4::ONE - impaired) * f32x4::splat(1.0 - own.condition.wrong);
             own.wrong = f32x4::ONE - right * right_alone;
         }

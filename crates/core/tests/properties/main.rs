@@ -2,6 +2,7 @@
 
 mod determinism;
 mod documents;
+mod faults;
 mod generated;
 mod levels;
 mod play;
