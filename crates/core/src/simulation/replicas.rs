@@ -261,6 +261,19 @@ fn roll_restart(topology: &Topology, own: &mut ServiceState, service: usize, up:
     }
 }
 
+/// Stops a share of a service's running replicas wherever their nodes are up, and starts them anew where they were.
+pub(crate) fn recycle(topology: &Topology, state: &mut ClusterState, service: usize, share: f32) {
+    let own = &mut state.services[service];
+    for node in (0..topology.nodes.len()).filter(|&node| state.nodes[node].up) {
+        for kind in [HEALTHY, IMPAIRED] {
+            let amount = own.placement.running[kind][node] * share;
+            stop(topology, own, service, node, kind, amount, Stop::Graceful);
+            own.placement.starting[0][node] += amount;
+        }
+    }
+    own.moving = true;
+}
+
 /// Crashes every replica of one population in one zone, as when they run out of memory together.
 pub(crate) fn crash(topology: &Topology, own: &mut ServiceState, service: usize, kind: usize, zone: usize) {
     for node in (0..topology.nodes.len()).filter(|&node| topology.nodes[node].zone == zone) {

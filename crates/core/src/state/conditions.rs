@@ -63,11 +63,18 @@ pub(crate) struct ClusterCondition {
     pub stale_weight: f32x4,
     /// 1 for zones that the others cannot reach.
     pub cut_off: f32x4,
-    /// Whether some answers are wrong.
+    /// Whether some answers are wrong, and whether some requests fail however often they are tried.
     pub wrong: bool,
+    /// See `wrong`.
+    pub lasting: bool,
 }
 
 impl ClusterCondition {
+    /// The side of a partition that is cut off, where there is one.
+    pub(crate) fn cut(&self) -> Option<f32x4> {
+        self.cut_off.simd_gt(f32x4::ZERO).any().then_some(self.cut_off)
+    }
+
     pub(crate) const NONE: Self = Self {
         load: 1.0,
         scrape_loss: 0.0,
@@ -76,6 +83,7 @@ impl ClusterCondition {
         stale_weight: f32x4::ZERO,
         cut_off: f32x4::ZERO,
         wrong: false,
+        lasting: false,
     };
 }
 

@@ -89,6 +89,7 @@ impl ClusterState {
                 own_success: f32x4::ONE,
                 unseen: zero,
                 write_error: zero,
+                lasting: zero,
                 wrong: zero,
                 failure: zero,
                 calls_mean_s: zero,
@@ -100,6 +101,7 @@ impl ClusterState {
                 depth: zero,
                 refused: zero,
                 consumed_per_s: zero,
+                pull_per_s: zero,
                 requests: zero,
                 failures: zero,
                 telemetry: ServiceTelemetry {
