@@ -60,3 +60,23 @@ impl FaultModel for GrayFailure {
         impairments::release_all(topology, state, impairments::Release::Recover, event.slot);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::fault::{FaultId, trial::Trial};
+
+    #[test]
+    fn a_gray_failure_shows_at_the_callers_only() {
+        let mut trial = Trial::spine12(FaultId::F19, "cache", 1.0, 0, 300);
+        trial.run(100);
+        let own = &trial.service("cache").telemetry;
+        assert!(own.error_ratio < 1e-3 && own.ready == 1.0 && own.utilisation < 0.8, "{own:?}");
+        for caller in ["gateway", "auth", "worker"] {
+            let seen = trial.service(caller).telemetry.error_ratio;
+            assert!(seen > 0.05, "{caller}: {seen}");
+        }
+        trial.send("restart(cache)");
+        trial.run(150);
+        assert!(trial.run(10) < 0.01);
+    }
+}

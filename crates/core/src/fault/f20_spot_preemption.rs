@@ -66,3 +66,30 @@ impl FaultModel for SpotPreemption {
         impairments::release_all(topology, state, how, event.slot);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::fault::{FaultId, trial::Trial};
+
+    #[test]
+    fn a_node_that_was_drained_in_time_is_not_missed() {
+        let bad = |action: Option<&str>| {
+            let mut trial = Trial::spine12(FaultId::F20, "a1", 1.0, 120, 400);
+            trial.run(20);
+            assert!((0.01..0.2).contains(&trial.0.state.nodes[0].notice) && trial.0.state.nodes[0].up);
+            if let Some(action) = action {
+                trial.send(action);
+            }
+            trial.run(100);
+            assert!(trial.0.state.nodes[0].up && trial.0.state.nodes[0].notice > 0.9);
+            let bad = trial.run(200);
+            assert!(!trial.0.state.nodes[0].up);
+            trial.run(200);
+            assert!(trial.0.state.nodes[0].up && trial.0.state.nodes[0].notice == 0.0);
+            assert!(trial.run(10) < 0.01, "it is back");
+            bad
+        };
+        let (ignored, drained, other) = (bad(None), bad(Some("drain(a1)")), bad(Some("drain(a2)")));
+        assert!(drained < 0.01 && ignored > 0.02 && other > 2.0 * ignored, "{ignored} {drained} {other}");
+    }
+}

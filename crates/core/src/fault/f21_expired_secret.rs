@@ -66,3 +66,40 @@ impl FaultModel for ExpiredSecret {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        fault::{FaultId, trial::Trial},
+        lanes::lane,
+    };
+
+    #[test]
+    fn only_a_fresh_caller_or_a_rotation_brings_the_new_secret() {
+        let stale = |trial: &Trial| trial.0.state.calls[trial.call("gateway", "auth")].stale_secret;
+        let mut trial = Trial::spine12(FaultId::F21, "auth", 1.0, 0, 600);
+        assert!(trial.run(60) > 0.7);
+        assert_eq!(stale(&trial), 1.0);
+        let mut rotated = Trial(trial.0.clone());
+        trial.send("restart(auth)");
+        trial.run(150);
+        assert_eq!(stale(&trial), 1.0);
+        trial.send("restart(gateway)");
+        trial.run(200);
+        assert_eq!(stale(&trial), 0.0);
+        assert!(trial.run(20) < 0.1);
+        rotated.0.state.faults[0].mended = true;
+        rotated.run(30);
+        assert_eq!(stale(&rotated), 0.0);
+        assert!(rotated.run(20) < 0.05);
+    }
+
+    #[test]
+    fn trying_again_does_not_help_against_an_old_secret() {
+        // Gateways try twice more: three independent attempts with half the secrets stale would fail one time in eight.
+        let mut trial = Trial::spine12(FaultId::F21, "cache", 0.5, 0, 600);
+        trial.run(60);
+        let failure = trial.0.state.calls[trial.call("gateway", "cache")].failure;
+        assert!((lane(failure, 0) - 0.5).abs() < 0.05, "{failure:?}");
+    }
+}

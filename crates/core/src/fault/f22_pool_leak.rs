@@ -66,3 +66,24 @@ impl FaultModel for PoolLeak {
         impairments::release_all(topology, state, impairments::Release::Recover, event.slot);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::fault::{FaultId, trial::Trial};
+
+    #[test]
+    fn a_leaking_pool_queues_in_front_of_an_idle_callee() {
+        let mut trial = Trial::spine12(FaultId::F22, "gateway", 0.995, 100, 600);
+        let idle = trial.service("auth").telemetry.utilisation;
+        assert!(trial.run(30) < 0.01, "the ramp has only begun");
+        assert!(trial.run(200) > 0.05);
+        assert!(trial.service("auth").telemetry.utilisation < 0.8 * idle);
+        assert!(trial.service("gateway").telemetry.queue > 0.6);
+        let mut waited = Trial(trial.0.clone());
+        trial.send("restart(gateway)");
+        trial.run(150);
+        assert!(trial.run(20) < 0.01, "fresh replicas have all their connections");
+        waited.run(150);
+        assert!(waited.run(20) > 0.05);
+    }
+}

@@ -59,6 +59,7 @@ impl FaultModel for ProbeFlapping {
 #[cfg(test)]
 mod tests {
     use super::runs_per_check;
+    use crate::fault::{FaultId, trial::Trial};
 
     #[test]
     fn runs_of_failures_are_as_rare_as_renewal_theory_says() {
@@ -66,5 +67,17 @@ mod tests {
         assert!((runs_per_check(0.5, 3) - 1.0 / 14.0).abs() < 1e-6);
         assert!((runs_per_check(0.999_9, 3) - 1.0 / 3.0).abs() < 1e-3);
         assert_eq!(runs_per_check(0.0, 3), 0.0);
+    }
+
+    #[test]
+    fn strict_probes_keep_part_of_a_service_starting() {
+        let mut trial = Trial::spine12(FaultId::F23, "auth", 0.7, 0, 300);
+        trial.run(200);
+        // A replica lives through 1 / runs_per_check checks of 5 s, and takes 30 s to start.
+        let lives_s = 5.0 / runs_per_check(0.7, 3);
+        let running = trial.service("auth").placement.running() / trial.service("auth").wanted;
+        assert!((running - lives_s / (lives_s + 30.0)).abs() < 0.03, "{running}");
+        trial.run(400);
+        assert!(trial.service("auth").placement.running() > 3.99);
     }
 }

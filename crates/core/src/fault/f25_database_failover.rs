@@ -18,7 +18,10 @@ const CARD: Card = Card {
     symptoms: &[symptom(Place::Target, "error_ratio", Moves::Up), symptom(Place::Target, "utilisation", Moves::Up)],
     right: &[],
     right_words: "wait: the fail-over is under way",
-    wrong: &[Step::repeated(Remedy::Restart, Place::Target, 2, 40.0)],
+    wrong: &[
+        Step::once(Remedy::Restart, Place::Target).after(45.0),
+        Step::once(Remedy::FailOver, Place::Target).after(70.0),
+    ],
     wrong_words: "restart the database or fail it over once more: another fail-over, with fewer members",
     role: Role::Wait,
     source: "SREGym postgres_lock_contention; PostgreSQL's fail-over by Patroni takes about as long",
@@ -50,5 +53,35 @@ impl FaultModel for DatabaseFailover {
         if let Some(service) = event.service().filter(|_| !event.mended) {
             state.services[service].condition.speed *= CONTENDED;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        fault::{FaultId, trial::{ONSET_S, Trial}},
+        lanes::lane,
+    };
+
+    #[test]
+    fn writes_fail_for_as_long_as_there_is_no_primary_however_often_they_are_tried() {
+        let mut trial = Trial::spine12(FaultId::F25, "database", 30.0, 0, 100);
+        trial.run(ONSET_S + 25);
+        // The gateway tries once more, and half of a fifth would come through if attempts were independent.
+        let failure = trial.0.state.calls[trial.call("gateway", "database")].failure;
+        assert!((lane(failure, 0) - 0.2).abs() < 0.01, "{failure:?}");
+        assert_eq!((trial.0.state.databases[0].primary, trial.0.state.databases[0].term), (1, 2));
+        trial.run(10);
+        assert!(trial.run(10) < 0.01);
+    }
+
+    #[test]
+    fn a_restart_is_another_fail_over() {
+        let mut trial = Trial::spine12(FaultId::F25, "database", 30.0, 0, 100);
+        trial.run(ONSET_S + 40);
+        let mut waited = Trial(trial.0.clone());
+        trial.send("restart(database)");
+        let (restarted, waited) = (trial.run(60), waited.run(60));
+        assert!(restarted > waited + 0.01, "{restarted} {waited}");
     }
 }

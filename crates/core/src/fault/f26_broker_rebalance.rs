@@ -15,7 +15,7 @@ const CARD: Card = Card {
            again whenever one of them joins or leaves.",
     magnitude: "seconds for which consumers pause at the onset",
     time: "step",
-    symptoms: &[symptom(Place::Target, "queue", Moves::Up), symptom(Place::Callees, "requests", Moves::Down)],
+    symptoms: &[symptom(Place::Target, "queue", Moves::Up)],
     right: &[],
     right_words: "wait: the consumers catch up",
     wrong: &[
@@ -55,5 +55,42 @@ impl FaultModel for BrokerRebalance {
             let condition = &mut state.services[service].condition;
             condition.rebalance_s = condition.rebalance_s.max(REBALANCE_S);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::fault::{FaultId, trial::{ONSET_S, Trial}};
+
+    #[test]
+    fn each_membership_change_pauses_consumers_again() {
+        let mut trial = Trial::spine12(FaultId::F26, "queue", 30.0, 0, 400);
+        trial.run(ONSET_S + 5);
+        let paused = trial.service("queue");
+        assert!(paused.pause_s > 20.0 && paused.consumed_per_s.reduce_add() == 0.0);
+        trial.run(95);
+        assert_eq!(trial.service("queue").pause_s, 0.0);
+        let mut waited = Trial(trial.0.clone());
+        trial.send("restart(worker)");
+        let deepest = |trial: &mut Trial, seconds: u64| {
+            (0..seconds).fold(0.0_f32, |deepest, _| {
+                trial.run(1);
+                deepest.max(trial.service("queue").depth.reduce_add())
+            })
+        };
+        let (pausing, working) = (deepest(&mut trial, 100), deepest(&mut waited, 100));
+        assert!(pausing > 1000.0 && working == 0.0, "{pausing} {working}");
+        // When the coordinator is back, consumers join without a pause.
+        waited.run(200);
+        waited.send("restart(worker)");
+        assert_eq!(deepest(&mut waited, 100), 0.0);
+    }
+
+    #[test]
+    fn a_pause_shorter_than_the_deadline_makes_no_message_late() {
+        let mut trial = Trial::spine12(FaultId::F26, "queue", 15.0, 0, 200);
+        assert!(trial.run(ONSET_S + 60) < 0.01);
+        let mut trial = Trial::spine12(FaultId::F26, "queue", 60.0, 0, 200);
+        assert!(trial.run(ONSET_S + 60) > 0.05);
     }
 }

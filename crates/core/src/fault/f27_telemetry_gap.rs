@@ -18,7 +18,7 @@ const CARD: Card = Card {
     symptoms: &[symptom(Place::Busiest, "staleness", Moves::Up)],
     right: &[],
     right_words: "wait, unless the users' own errors say otherwise",
-    wrong: &[Step::once(Remedy::Restart, Place::Busiest)],
+    wrong: &[Step::once(Remedy::Restart, Place::Busiest), Step::once(Remedy::ScaleUp, Place::Busiest).after(45.0)],
     wrong_words: "act on what is stale: restart or scale services that are well",
     role: Role::Wait,
     source: "S3's detector outage; AIOpsLab's Noop problems",
@@ -44,6 +44,33 @@ impl FaultModel for TelemetryGap {
         if !event.mended {
             state.condition.scrape_loss = 1.0;
             state.condition.control_down |= event.magnitude >= CONTROL_DOWN;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::fault::{FaultId, trial::{ONSET_S, Trial}};
+
+    #[test]
+    fn a_telemetry_gap_freezes_what_is_seen_and_hurts_nobody() {
+        let mut trial = Trial::spine12(FaultId::F27, "", 1.0, 0, 200);
+        trial.run(ONSET_S);
+        let seen = trial.service("gateway").telemetry.scraped_at;
+        assert!(trial.run(150) < 0.001);
+        assert_eq!(trial.service("gateway").telemetry.scraped_at, seen);
+        trial.run(60);
+        assert!(trial.service("gateway").telemetry.scraped_at > seen + 150);
+    }
+
+    #[test]
+    fn actions_are_ignored_only_where_the_control_plane_is_down_too() {
+        for (magnitude, wanted) in [(1.5, 5.0), (2.0, 4.0)] {
+            let mut trial = Trial::spine12(FaultId::F27, "", magnitude, 0, 200);
+            trial.run(30);
+            trial.send("scale up(auth)");
+            trial.run(30);
+            assert_eq!(trial.service("auth").wanted, wanted);
         }
     }
 }

@@ -3,6 +3,8 @@
 mod card;
 mod catalogue;
 mod event;
+#[cfg(test)]
+mod trial;
 
 pub use card::{Card, Moves, Place, Remedy, Role, Step, Symptom};
 pub(crate) use catalogue::Catalogue;

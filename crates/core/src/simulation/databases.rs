@@ -16,7 +16,7 @@ pub(super) fn advance(topology: &Topology, state: &mut ClusterState) {
         let own = &mut state.services[table.service];
         let members = own.answering();
         lag(table, database, own, dt);
-        restore(topology, table, database, own, members);
+        restore(table, database, members);
         let apart = cut.simd_gt(f32x4::ZERO).any();
         if apart && (table.multi_master || !table.fencing) {
             diverge(table, database, members, cut, dt);
@@ -48,13 +48,7 @@ fn lag(table: &DatabaseTable, database: &mut DatabaseState, own: &ServiceState, 
 }
 
 /// A database that lost every member comes back from its last backup: later, and without what was written since.
-fn restore(
-    topology: &Topology,
-    table: &DatabaseTable,
-    database: &mut DatabaseState,
-    own: &ServiceState,
-    members: f32x4,
-) {
+fn restore(table: &DatabaseTable, database: &mut DatabaseState, members: f32x4) {
     let any = members.reduce_add() > 0.0;
     if !any && !database.down {
         database.down = true;
@@ -62,7 +56,6 @@ fn restore(
         database.failover_left_s = table.restore_s.max(table.failover_s);
     } else if any && database.down {
         database.down = false;
-        let _ = (topology, own);
     }
 }
 

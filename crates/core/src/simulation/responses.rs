@@ -66,13 +66,14 @@ pub(super) fn backward(topology: &Topology, state: &mut ClusterState) {
                     if any_wrong {
                         right *= unit(f32x4::ONE - times.fast_min(f32x4::ONE) * edge.wrong);
                     }
+                    let fallback = if edge.trickles && !edge.held_open { 0.0 } else { call.fallback };
                     if let Some(lasting) = lasting {
-                        let hit = times.fast_min(f32x4::ONE) * f32x4::splat(1.0 - call.fallback);
+                        let hit = times.fast_min(f32x4::ONE) * f32x4::splat(1.0 - fallback);
                         curable *= f32x4::ONE - hit * lasting;
                     }
-                    success *= unit(
-                        f32x4::ONE - times.fast_min(f32x4::ONE) * edge.failure * f32x4::splat(1.0 - call.fallback),
-                    ) * further_calls(call.calls * missed, edge.failure, call.fallback);
+                    success *=
+                        unit(f32x4::ONE - times.fast_min(f32x4::ONE) * edge.failure * f32x4::splat(1.0 - fallback))
+                            * further_calls(call.calls * missed, edge.failure, fallback);
                     let backoff = (attempts - f32x4::ONE) * f32x4::splat(call.backoff_s);
                     let pass = f32x4::splat(edge.passing());
                     mean += waits * pass * (attempts * reply.held_s + backoff);

@@ -37,6 +37,7 @@ impl ClusterState {
             loss: zero,
             delay_s: zero,
             stale_secret: 0.0,
+            trickles: false,
             asked_per_s: 0.0,
             accepted_per_s: 0.0,
             throttle: 1.0,

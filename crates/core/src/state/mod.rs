@@ -281,6 +281,8 @@ pub(crate) struct CallState {
     pub delay_s: f32x4,
     /// Share of the caller's replicas that hold a secret that is no longer valid.
     pub stale_secret: f32,
+    /// Whether answers trickle in: nobody falls back unless a breaker is held open.
+    pub trickles: bool,
     /// Calls and accepted calls per second, smoothed, and the share that adaptive throttling lets pass.
     pub asked_per_s: f32,
     /// See `asked_per_s`.
