@@ -73,6 +73,7 @@ fn split(topology: &Topology, state: &mut ClusterState, per_s: f32) {
 }
 
 /// Users whom a stale record leads nowhere never get in.
+#[cold]
 fn mislead(state: &mut ClusterState, weight: f32x4) {
     let condition = &state.condition;
     let misled = condition.stale_weight * f32x4::splat(condition.stale_share * condition.stale_lost);

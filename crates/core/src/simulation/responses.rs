@@ -116,6 +116,7 @@ pub(super) fn backward(topology: &Topology, state: &mut ClusterState) {
 
 /// Ratio of calls that fail however often they are tried: another attempt writes to the same missing primary, or shows
 /// the same stale secret.
+#[cold]
 fn lasting(call: &CallState, callee: &ServiceState, cut: Option<f32x4>) -> f32x4 {
     f32x4::ONE - (f32x4::ONE - over_zones(callee, callee.lasting, cut)) * f32x4::splat(1.0 - call.stale_secret)
 }
@@ -314,6 +315,7 @@ fn reply(topology: &Topology, call: &CallTable, callee: &ServiceState, cut: Opti
 }
 
 /// The reply of a quorum: everybody hears all the replicas, or those on their side of a cut.
+#[cold]
 fn poll(call: &CallTable, callee: &ServiceState, needed: u8, cut: Option<f32x4>) -> Reply {
     let cut = cut.unwrap_or(f32x4::ZERO);
     let rest = f32x4::ONE - cut;
@@ -337,6 +339,7 @@ fn poll(call: &CallTable, callee: &ServiceState, needed: u8, cut: Option<f32x4>)
 }
 
 /// What would cross a cut is waited for in vain.
+#[cold]
 fn sever(call: &CallTable, callee: &ServiceState, cut: Option<f32x4>, reply: Reply) -> Reply {
     let lost = unit((f32x4::ONE - callee.local) * (f32x4::ONE - gathered(callee.spill, cut)));
     Reply {
@@ -447,18 +450,12 @@ fn everywhere(lanes: f32x4, zone: usize) -> f32x4 {
 ///
 /// Failures that last are those that another attempt would meet again; the others strike each attempt anew.
 fn settle(table: &CallTable, call: &mut CallState, failure: f32x4, lasting: Option<f32x4>, dt: f32) -> f32x4 {
-    let one = f32x4::ONE;
-    let (mut unlimited, mut attempts) = tries(call, failure);
-    let mut last = one - (one - failure) * attempts;
-    if let Some(lasting) = lasting {
-        let curable = one - lasting;
-        let success = ratio(one - failure, curable).fast_min(one);
-        let (all, all_allowed) = tries(call, one);
-        let (some, some_allowed) = tries(call, one - success);
-        unlimited = lasting * all + curable * some;
-        attempts = lasting * all_allowed + curable * some_allowed;
-        last = one - curable * success * some_allowed;
-    }
+    let (unlimited, attempts, last) = if let Some(lasting) = lasting {
+        settle_lasting(call, failure, lasting)
+    } else {
+        let (unlimited, attempts) = tries(call, failure);
+        (unlimited, attempts, f32x4::ONE - (f32x4::ONE - failure) * attempts)
+    };
     call.failure = unit(f32x4::ONE - f32x4::splat(call.passing()) * (f32x4::ONE - last));
     if call.retries > 0 {
         grant_retries(table, call, unlimited, dt);
@@ -472,7 +469,20 @@ fn settle(table: &CallTable, call: &mut CallState, failure: f32x4, lasting: Opti
     attempts
 }
 
+/// Attempts per call, without and with the budget's limit, and final failures, where some failures last.
+#[cold]
+fn settle_lasting(call: &CallState, failure: f32x4, lasting: f32x4) -> (f32x4, f32x4, f32x4) {
+    let one = f32x4::ONE;
+    let curable = one - lasting;
+    let success = ratio(one - failure, curable).fast_min(one);
+    let (all, all_allowed) = tries(call, one);
+    let (some, some_allowed) = tries(call, one - success);
+    let attempts = lasting * all_allowed + curable * some_allowed;
+    (lasting * all + curable * some, attempts, one - curable * success * some_allowed)
+}
+
 /// 1 + p + p^2 + …: attempts per call when each failed one is followed by another, all of them or those allowed.
+#[inline]
 fn tries(call: &CallState, failure: f32x4) -> (f32x4, f32x4) {
     let (mut unlimited, mut attempts) = (f32x4::ONE, f32x4::ONE);
     for _ in 0..call.retries {
