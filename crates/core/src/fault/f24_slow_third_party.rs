@@ -12,7 +12,7 @@ pub(super) struct SlowThirdParty;
 
 const CARD: Card = Card {
     name: "slow third party",
-    what: "Somebody else's service slows down until its answers trickle in too late: nothing fails, so that nobody falls \
+    what: "A third party slows down until its answers trickle in too late: nothing fails, so that nobody falls \
            back, and users give up.",
     magnitude: "factor by which its work slows down; half of what that adds to a request is added on the way as well",
     time: "step",

@@ -23,7 +23,7 @@ const CARD: Card = Card {
     right: &[],
     right_words: "wait until the record has expired",
     wrong: &[Step::repeated(Remedy::Rebalance, Place::Zone, 4, 15.0)],
-    wrong_words: "shift the other users away again and again: when the record has expired, the other zones have them all",
+    wrong_words: "shift the other users away again and again: once it has expired, the other zones have them all",
     role: Role::Wait,
     source: "Chaos Mesh DNSChaos; SREGym stale_coredns_config",
 };
