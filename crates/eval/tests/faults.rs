@@ -12,8 +12,6 @@ type Outcome = Result<(), Box<dyn Error>>;
 
 /// Share of no-op's loss that the right plan has to save.
 const LEAST_GAIN: f64 = 0.1;
-/// Levels that single actions, and faults that are switched off, are tried on.
-const FEWER_LEVELS: usize = 10;
 
 /// Every fault measured once, for all tests.
 static ROWS: LazyLock<Vec<Result<FaultRow, String>>> = LazyLock::new(|| {
@@ -56,7 +54,7 @@ fn switching_a_fault_off_makes_its_symptoms_vanish() -> Outcome {
     for id in FaultId::all() {
         let mut scenario = only_fault(&reference, id)?;
         scenario.rules_off.push(id.to_string());
-        for symptom in symptoms(id, &scenario, FEWER_LEVELS)? {
+        for symptom in symptoms(id, &scenario, FAULT_LEVELS)? {
             assert!(!symptom.shows(), "{id}: {symptom:?}");
         }
     }
@@ -91,7 +89,7 @@ fn no_op_beats_every_action_on_the_affected_services() -> Outcome {
     let mut complaints = Vec::new();
     for id in with_role(Role::Wait) {
         assert!(id.card().right.is_empty(), "{id} says to wait, and has a plan");
-        for rival in rivals(&reference, id, FEWER_LEVELS)?.iter().filter(|rival| rival.loss <= rival.no_op) {
+        for rival in rivals(&reference, id, FAULT_LEVELS)?.iter().filter(|rival| rival.loss <= rival.no_op) {
             complaints.push(format!("{id}: {} costs {:.4}, no-op {:.4}", rival.name, rival.loss, rival.no_op));
         }
     }
