@@ -3,14 +3,14 @@
 mod actions;
 mod arrivals;
 mod autoscale;
-mod databases;
+pub(crate) mod databases;
 mod disks;
 mod health;
 pub(crate) mod impairments;
 mod placement;
 mod quorum;
 mod remedies;
-mod replicas;
+pub(crate) mod replicas;
 mod requests;
 mod responses;
 mod telemetry;
