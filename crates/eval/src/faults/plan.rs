@@ -81,3 +81,55 @@ impl PrivilegedPolicy for Plan {
         0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use microcloud_core::{FaultId, Place, Remedy, Scenario, Topology};
+
+    use super::*;
+    use crate::faults::{only_fault, reference};
+
+    type Outcome = Result<(), Box<dyn std::error::Error>>;
+
+    /// What a plan sends on the first level of a spike, by seconds after the onset.
+    fn sent(steps: &[Step]) -> Result<Vec<(f64, Action)>, Box<dyn std::error::Error>> {
+        let topology = Topology::new(only_fault(&Scenario::load("spine12")?, FaultId::F13)?)?;
+        let mut environment = Environment::new(Arc::clone(&topology));
+        environment.reset(reference::levels(FaultId::F13, &topology, 1)?[0]);
+        let onset_s = fault_of(&environment).ok_or("no fault")?.onset_s;
+        let mut plan = Plan::new(steps);
+        let mut sent = Vec::new();
+        for _ in 0..topology.scenario().episode_decisions {
+            let index = plan.act(&environment);
+            let action = topology.action(index).filter(|&action| action != Action::NoOp);
+            sent.extend(action.map(|action| (environment.time_s() - onset_s, action)));
+            environment.step(index);
+        }
+        Ok(sent)
+    }
+
+    fn step(remedy: Remedy, place: Place, times: u32, every_s: f32) -> Step {
+        Step { after_s: 20.0, remedy, place, times, every_s }
+    }
+
+    #[test]
+    fn a_step_goes_to_every_place_in_turn_one_a_decision() -> Outcome {
+        let sent = sent(&[step(Remedy::ScaleUp, Place::Busiest, 2, 60.0)])?;
+        assert_eq!(sent.len(), 12);
+        assert!(sent[0].0 >= 20.0 && sent[0].0 < 25.0 && sent[6].0 >= 80.0 && sent[6].0 < 85.0, "{sent:?}");
+        assert!(sent.windows(2).all(|pair| pair[1].0 - pair[0].0 >= 5.0), "{sent:?}");
+        Ok(())
+    }
+
+    #[test]
+    fn a_masked_action_is_tried_again_and_then_dropped() -> Outcome {
+        let all = step(Remedy::DisableRetries, Place::Cluster, 1, 0.0);
+        // The second one stays masked, and must not come back when nothing else is left to send.
+        let sent = sent(&[all, Step { after_s: 25.0, ..all }, step(Remedy::RebalanceAll, Place::Cluster, 1, 0.0)])?;
+        let actions: Vec<Action> = sent.iter().map(|&(_, action)| action).collect();
+        assert_eq!(actions, [Action::DisableRetries, Action::RebalanceAll]);
+        Ok(())
+    }
+}
