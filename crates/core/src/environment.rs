@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     action::Action,
+    audit::Audit,
     fault::{FaultEvent, FaultId, FaultTarget},
     ids::NodeId,
     level::Level,
     reward::RewardTerms,
-    simulation::{self, Simulation},
+    simulation::{self, Nobody, Simulation, Witness},
     snapshot::{self, SnapshotError},
     state::{Accounts, ClusterState, IMPAIRED},
     topology::Topology,
@@ -102,6 +103,17 @@ impl Environment {
 
     /// Plays one decision. An index that is masked or out of range does nothing and costs what an action costs.
     pub fn step(&mut self, action: usize) -> Transition {
+        self.play(action, &mut Nobody)
+    }
+
+    /// The same, with an audit of every tick.
+    pub fn step_audited(&mut self, action: usize, audit: &mut Audit) -> Transition {
+        let transition = self.play(action, audit);
+        audit.inspect(&self.simulation.state);
+        transition
+    }
+
+    fn play(&mut self, action: usize, witness: &mut impl Witness) -> Transition {
         let Simulation { topology, state } = &mut self.simulation;
         let topology: &Topology = topology;
         let scenario = topology.scenario();
@@ -117,7 +129,7 @@ impl Environment {
         simulation::begin_decision(state);
         state.accounts = Accounts { lost_decisions: state.accounts.lost_decisions, ..Accounts::default() };
         for _ in 0..scenario.decision_ticks {
-            simulation::advance(topology, state);
+            simulation::advance(topology, state, witness);
         }
         state.decision += 1;
         let accounts = &mut state.accounts;

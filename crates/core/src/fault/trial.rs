@@ -52,7 +52,7 @@ impl Trial {
         let Simulation { topology, state } = &mut self.0;
         state.accounts = crate::state::Accounts::default();
         for _ in 0..seconds {
-            simulation::advance(topology, state);
+            simulation::advance(topology, state, &mut simulation::Nobody);
         }
         state.accounts.bad / state.accounts.offered
     }

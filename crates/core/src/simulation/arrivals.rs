@@ -60,7 +60,10 @@ fn split(topology: &Topology, state: &mut ClusterState, per_s: f32) {
         weight += (state.condition.stale_weight - weight) * stale;
     }
     let present = |entry: usize| topology.services[topology.entries[entry].to].present;
-    if let ([_], false) = (&topology.tenants[..], state.remedies.shed > 0.0) {
+    if let ([tenant], false) = (&topology.tenants[..], state.remedies.shed > 0.0)
+        && tenant.quota_per_s == f32::MAX
+    {
+        state.turned_away_per_s = f32x4::ZERO;
         state.arrivals_per_s = spread(weight, present(0)) * f32x4::splat(per_s);
         state.entries[0].first_per_s = state.arrivals_per_s;
         state.turned_away_per_s = f32x4::ZERO;

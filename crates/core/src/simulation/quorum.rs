@@ -90,7 +90,8 @@ fn wait(groups: &[(f32, f32, f32, f32, f32); 2], needed: usize, timeout_s: f32) 
         sum += 1.0 / left;
         squares += 1.0 / (left * left);
     }
-    (by.3 - by.4 + by.4 * sum, by.4 * by.4 * squares)
+    // Where the deviation exceeds the mean, the exponential would start before the request does.
+    ((by.3 - by.4 + by.4 * sum).max(0.0), by.4 * by.4 * squares)
 }
 
 /// Probabilities of 0, 1, … successes among a number of trials that may lie between two whole ones.

@@ -120,12 +120,12 @@ fn retries_due(table: &CallTable, call: &mut CallState, dt: f32x4) -> f32x4 {
         call.waiting[stage] = kept;
     }
     let due = inflow / dt;
+    call.due_per_s = due;
     // A chain with less than a millionth of a call in it is empty.
     let left = call.waiting.iter().fold(call.granted_per_s, |sum, &stage| sum + stage);
     if left.simd_lt(f32x4::splat(1e-6)).all() {
         call.waiting = [f32x4::ZERO; DELAY_STAGES];
         call.retrying = false;
-        return f32x4::ZERO;
     }
     due
 }
@@ -154,7 +154,9 @@ fn serve(topology: &Topology, table: &ServiceTable, own: &mut ServiceState, dt: 
     let [healthy, impaired] = &own.populations;
     let in_rotation = [healthy.in_rotation(), impaired.in_rotation()];
     let all = healthy.ready + impaired.ready;
-    let calm = (in_rotation[0] + in_rotation[1]).simd_ge(all * f32x4::splat(topology.panic_ratio));
+    // Just enough is enough, whatever the last bits say.
+    let enough = all * f32x4::splat(topology.panic_ratio) - f32x4::splat(replicas::SPECK);
+    let calm = (in_rotation[0] + in_rotation[1]).simd_ge(enough);
     let weights = [calm.bitselect(in_rotation[0], healthy.ready), calm.bitselect(in_rotation[1], impaired.ready)];
     let weight = weights[0] + weights[1];
     localise(table, own, in_rotation[0] + in_rotation[1]);
@@ -300,6 +302,8 @@ pub(super) fn memory(table: &ServiceTable, leaked: f32x4, population: &Populatio
 fn publish(table: &ServiceTable, own: &mut ServiceState, served: f32x4, dt: f32x4) {
     let limit = (own.populations[0].ready + own.populations[1].ready) * f32x4::splat(table.broker_depth);
     let room = (limit - own.depth).fast_max(f32x4::ZERO) / dt + own.consumed_per_s;
+    // Every call of a consumer adds what it takes.
+    own.consumed_per_s = f32x4::ZERO;
     let stored = served.fast_min(room);
     own.refused = f32x4::ONE - served.simd_gt(f32x4::ZERO).bitselect(ratio(stored, served), f32x4::ONE);
     own.depth += stored * dt;
@@ -338,7 +342,7 @@ fn consume(
     broker.pull_per_s = pull;
     let taken = (pull * f32x4::splat(awake)).fast_min(broker.depth / dt);
     broker.depth = (broker.depth - taken * dt).fast_max(f32x4::ZERO);
-    broker.consumed_per_s = taken;
+    broker.consumed_per_s += taken;
     taken * f32x4::splat(call.calls)
 }
 

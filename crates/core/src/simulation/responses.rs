@@ -12,10 +12,12 @@ use crate::{
     topology::{CallTable, ServiceTable, Topology},
 };
 
-/// Seconds over which a breaker smooths failures, those it stays open, and its share of probes when half open.
-const BREAKER_WINDOW_S: f32 = 10.0;
+/// Seconds over which a breaker smooths failures, those it stays open, and its share of probes when half open, and how
+/// long it probes.
+pub(crate) const BREAKER_WINDOW_S: f32 = 10.0;
 const BREAKER_OPEN_S: f32 = 5.0;
 const BREAKER_PROBE_RATIO: f32 = 0.1;
+const BREAKER_PROBE_S: f32 = 1.0;
 /// Failures above this ratio open a breaker, where at least so many calls per second stand behind it (Hystrix: 50 % of
 /// at least 20 calls in 10 seconds).
 const BREAKER_RATIO: f32 = 0.5;
@@ -54,7 +56,7 @@ pub(super) fn backward(topology: &Topology, state: &mut ClusterState) {
                 reply = disturb(call, edge, reply);
             }
             let lasting = any_lasting.then(|| lasting(edge, &services[call.to], cut));
-            let attempts = settle(call, edge, reply.failure, lasting, dt);
+            let attempts = settle(topology, call, edge, reply.failure, lasting);
             if any_wrong {
                 edge.wrong = reply.wrong;
             }
@@ -83,8 +85,8 @@ pub(super) fn backward(topology: &Topology, state: &mut ClusterState) {
                     // What is delivered again is late, not lost.
                     let again = edge.failure * f32x4::splat(table.redelivery);
                     success *= f32x4::ONE - (edge.failure - again);
-                    let returned = services[service].consumed_per_s * again;
-                    services[service].depth += returned * f32x4::splat(dt);
+                    let returned = edge.first_per_s * again;
+                    services[service].depth += returned * f32x4::splat(dt / call.calls.max(1e-6));
                 }
                 CallMode::Async => {}
             }
@@ -144,7 +146,7 @@ fn edge(topology: &Topology, state: &mut ClusterState) {
             reply.wrong = f32x4::ZERO;
         }
         let lasting = state.condition.lasting.then_some(own.lasting);
-        settle(table, entry, reply.failure, lasting, dt);
+        settle(topology, table, entry, reply.failure, lasting);
         entry.wrong = reply.wrong;
         bad += entry.first_per_s * tenants::bad_share(entry);
         if entry.first_per_s.reduce_add() > 0.0 {
@@ -168,7 +170,7 @@ fn edge(topology: &Topology, state: &mut ClusterState) {
     accounts.bad += bad_all;
     if offered_all > 0.0 {
         let now = (bad_all / offered_all) as f32;
-        state.bad_ratio += (now - state.bad_ratio) * (dt / (BAD_WINDOW_S + dt));
+        state.bad_ratio += (now - state.bad_ratio) * topology.steps.bad;
         let slo_s = topology.scenario().slo.p99_ms / 1000.0;
         accounts.offered_ticks += 1;
         accounts.p99_s += f64::from(p99_s);
@@ -180,7 +182,7 @@ fn edge(topology: &Topology, state: &mut ClusterState) {
 }
 
 /// Seconds over which the ratio of bad requests is smoothed for abort conditions.
-const BAD_WINDOW_S: f32 = 60.0;
+pub(crate) const BAD_WINDOW_S: f32 = 60.0;
 
 /// Seconds that users spend on the way to a zone that is not theirs: those beyond the zone's share at the start.
 fn home_latency(topology: &Topology, state: &ClusterState) -> f32x4 {
@@ -307,8 +309,8 @@ fn reply(topology: &Topology, call: &CallTable, callee: &ServiceState, cut: Opti
         let reply = entry_reply(callee, call.timeout_s, f32x4::ZERO);
         let over = |lanes: f32x4| over_zones(callee, lanes, cut);
         Reply {
-            failure: over(reply.failure),
-            wrong: over(reply.wrong),
+            failure: unit(over(reply.failure)),
+            wrong: unit(over(reply.wrong)),
             held_s: over(reply.held_s),
             variance: over(reply.variance),
         }
@@ -345,7 +347,7 @@ fn poll(call: &CallTable, callee: &ServiceState, needed: u8, cut: Option<f32x4>)
 fn sever(call: &CallTable, callee: &ServiceState, cut: Option<f32x4>, reply: Reply) -> Reply {
     let lost = unit((f32x4::ONE - callee.local) * (f32x4::ONE - gathered(callee.spill, cut)));
     Reply {
-        failure: reply.failure + lost,
+        failure: unit(reply.failure + lost),
         held_s: reply.held_s + lost * f32x4::splat(call.timeout_s),
         // Relative to those that get an answer at all.
         wrong: ratio(reply.wrong, f32x4::ONE - lost),
@@ -367,6 +369,7 @@ fn across(rows: &[f32x4; 4], call: &CallTable, callee: &ServiceState, cut: Optio
         all.held_s += share * reply.held_s;
         all.variance += share * reply.variance;
     }
+    (all.failure, all.wrong) = (unit(all.failure), unit(all.wrong));
     all
 }
 
@@ -379,7 +382,8 @@ fn entry_reply(callee: &impl Answers, timeout_s: f32, away_s: f32x4) -> Reply {
         let whole = mean + away_s;
         let beyond = exceeds(timeout_s, whole, sd);
         // E[min(X, T)] = mean - sd P(X > T) for the shifted exponential, and T where it starts beyond T.
-        let mean = (whole - sd * beyond).fast_min(limit);
+        // Where the standard deviation exceeds the mean, the exponential would start before the request does.
+        let mean = (whole - sd * beyond).fast_min(limit).fast_max(f32x4::ZERO);
         let kept = sd * (f32x4::ONE - beyond);
         late += share * beyond;
         held += share * mean;
@@ -451,7 +455,13 @@ fn everywhere(lanes: f32x4, zone: usize) -> f32x4 {
 /// Settles a call's tick: final failures, retries under the budget, the breaker. Returns attempts per call.
 ///
 /// Failures that last are those that another attempt would meet again; the others strike each attempt anew.
-fn settle(table: &CallTable, call: &mut CallState, failure: f32x4, lasting: Option<f32x4>, dt: f32) -> f32x4 {
+fn settle(
+    topology: &Topology,
+    table: &CallTable,
+    call: &mut CallState,
+    failure: f32x4,
+    lasting: Option<f32x4>,
+) -> f32x4 {
     let (unlimited, attempts, last) = if let Some(lasting) = lasting {
         settle_lasting(call, failure, lasting)
     } else {
@@ -460,13 +470,15 @@ fn settle(table: &CallTable, call: &mut CallState, failure: f32x4, lasting: Opti
     };
     call.failure = unit(f32x4::ONE - f32x4::splat(call.passing()) * (f32x4::ONE - last));
     if call.retries > 0 {
-        grant_retries(table, call, unlimited, dt);
+        grant_retries(table, call, unlimited, topology.tick_s);
+    } else if call.retrying {
+        call.granted_per_s = f32x4::ZERO;
     }
     if call.guarded {
-        breaker(call, failure, dt);
+        breaker(topology, call, failure);
     }
     if table.throttle {
-        throttle(call, failure, dt);
+        throttle(topology, call, failure);
     }
     attempts
 }
@@ -503,7 +515,7 @@ fn grant_retries(table: &CallTable, call: &mut CallState, unlimited: f32x4, dt: 
         let rate = call.first_per_s * f32x4::splat(table.budget.unwrap_or(0.0)) + f32x4::splat(BUDGET_FLOOR_PER_S);
         let tokens = (call.tokens + rate * f32x4::splat(dt)).fast_min(rate * f32x4::splat(BUDGET_WINDOW_S));
         let granted = wanted.fast_min(tokens * f32x4::splat(1.0 / dt));
-        call.tokens = tokens - granted * f32x4::splat(dt);
+        call.tokens = (tokens - granted * f32x4::splat(dt)).fast_max(f32x4::ZERO);
         call.allowed = if none {
             f32x4::ONE
         } else {
@@ -516,8 +528,8 @@ fn grant_retries(table: &CallTable, call: &mut CallState, unlimited: f32x4, dt: 
 
 /// Adaptive throttling: a caller rejects with probability `max(0, (asked - 2 accepted) / (asked + 1))` over two minutes
 /// (Beyer et al., "Site Reliability Engineering", 2016, chapter 21).
-fn throttle(call: &mut CallState, failure: f32x4, dt: f32) {
-    let step = dt / (THROTTLE_WINDOW_S + dt);
+fn throttle(topology: &Topology, call: &mut CallState, failure: f32x4) {
+    let step = topology.steps.throttle;
     let asked = call.first_per_s.reduce_add();
     let accepted = (call.attempts_per_s * (f32x4::ONE - failure)).reduce_add();
     call.asked_per_s += (asked - call.asked_per_s) * step;
@@ -527,15 +539,16 @@ fn throttle(call: &mut CallState, failure: f32x4, dt: f32) {
 }
 
 /// Seconds that adaptive throttling looks back, and accepted requests per request that it sends.
-const THROTTLE_WINDOW_S: f32 = 120.0;
+pub(crate) const THROTTLE_WINDOW_S: f32 = 120.0;
 const THROTTLE_MULTIPLE: f32 = 2.0;
 
 /// Opens on a high smoothed failure ratio, probes after a while, closes when the probes succeed.
-fn breaker(call: &mut CallState, failure: f32x4, dt: f32) {
+fn breaker(topology: &Topology, call: &mut CallState, failure: f32x4) {
+    let dt = topology.tick_s;
     let flow = call.attempts_per_s.reduce_add();
     let failed = if flow > 0.0 { (call.attempts_per_s * failure).reduce_add() / flow } else { 0.0 };
     if call.pass >= 1.0 {
-        call.failure_ewma += (failed - call.failure_ewma) * (dt / (BREAKER_WINDOW_S + dt));
+        call.failure_ewma += (failed - call.failure_ewma) * topology.steps.breaker;
         if call.failure_ewma > BREAKER_RATIO && flow >= BREAKER_CALLS_PER_S {
             call.pass = 0.0;
             call.breaker_wait_s = BREAKER_OPEN_S;
@@ -548,7 +561,7 @@ fn breaker(call: &mut CallState, failure: f32x4, dt: f32) {
     }
     if call.pass == 0.0 {
         call.pass = BREAKER_PROBE_RATIO;
-        call.breaker_wait_s = dt;
+        call.breaker_wait_s = BREAKER_PROBE_S;
     } else if failed < BREAKER_RATIO {
         call.pass = 1.0;
         call.failure_ewma = failed;

@@ -34,6 +34,7 @@ impl ClusterState {
         let call = |retries: u8, budgeted: bool, guarded: bool| CallState {
             waiting: [zero; DELAY_STAGES],
             retrying: false,
+            due_per_s: zero,
             loss: zero,
             delay_s: zero,
             stale_secret: 0.0,
@@ -99,6 +100,7 @@ impl ClusterState {
                 hit_limit: table.hit_ratio,
                 sessions: 1.0,
                 pause_s: 0.0,
+                dropped: 0.0,
                 depth: zero,
                 refused: zero,
                 consumed_per_s: zero,
