@@ -102,6 +102,11 @@ impl FaultId {
         self.card().name
     }
 
+    /// What kind of thing it strikes.
+    pub fn strikes(self) -> &'static str {
+        self.model().target_kind().noun()
+    }
+
     /// Whether only held-out levels have it.
     pub fn is_heldout(self) -> bool {
         matches!(self, Self::F09 | Self::F19 | Self::F26)
