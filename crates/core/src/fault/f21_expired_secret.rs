@@ -40,6 +40,10 @@ impl FaultModel for ExpiredSecret {
         TargetKind::Service
     }
 
+    fn mended_by(&self) -> Option<Remedy> {
+        Some(Remedy::RotateSecret)
+    }
+
     fn magnitude_range(&self) -> (f32, f32) {
         (0.0, 1.0)
     }

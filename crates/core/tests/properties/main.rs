@@ -3,6 +3,7 @@
 mod conservation;
 mod determinism;
 mod documents;
+mod extended;
 mod faults;
 mod generated;
 mod halving;
