@@ -65,6 +65,37 @@ fn a_scenario_that_is_shown_loads_again_and_plays_alike() -> Outcome {
 }
 
 #[test]
+fn what_is_generated_loads_again_and_depends_on_its_numbers_alone() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let generated = run(folder.path(), SCENARIO, "generate --seed 3 --services 24")?.stdout;
+    assert_eq!(run(folder.path(), SCENARIO, "generate --services 24 --seed 3")?.stdout, generated);
+    assert_ne!(run(folder.path(), SCENARIO, "generate --services 24 --seed 4")?.stdout, generated);
+    fs::write(folder.path().join("mine.toml"), &generated)?;
+    assert_eq!(run(folder.path(), SCENARIO, "show mine.toml")?.stdout, generated);
+    let text = String::from_utf8(generated)?;
+    let blocks: Vec<&str> = text.split("[[services]]").skip(1).collect();
+    assert_eq!(blocks.len(), 24);
+    for block in blocks {
+        let replicas = block.lines().find_map(|line| line.strip_prefix("replicas = ")).ok_or("no replicas")?;
+        assert!(replicas.parse::<u32>()? >= 2, "{replicas}");
+    }
+    Ok(())
+}
+
+#[test]
+fn every_policy_plays_topologies_of_different_sizes() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let quick = "no-op random threshold-rules oracle --episodes 2 --control-episodes 1 --json -";
+    for name in ["random-1", "random-6", "random-64"] {
+        let report: Value =
+            serde_json::from_slice(&run(folder.path(), EVALUATE, &format!("{quick} --scenario {name}"))?.stdout)?;
+        let rows = report["rows"].as_array().ok_or("no rows")?;
+        assert!(rows.len() == 4 && rows.iter().all(|row| row["scenario"] == name), "{report}");
+    }
+    Ok(())
+}
+
+#[test]
 fn the_example_of_each_help_text_runs() -> Outcome {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let helps = [
@@ -72,6 +103,7 @@ fn the_example_of_each_help_text_runs() -> Outcome {
         ("scenario", SCENARIO, "--help"),
         ("scenario", SCENARIO, "list --help"),
         ("scenario", SCENARIO, "show --help"),
+        ("scenario", SCENARIO, "generate --help"),
         ("scenario", SCENARIO, "check --help"),
         ("bench", BENCH, "--help"),
     ];

@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     action::Action,
     fault::{FaultEvent, FaultId, FaultTarget},
     level::Level,
     reward::RewardTerms,
     simulation::{self, Simulation},
+    snapshot::{self, SnapshotError},
     state::{Accounts, ClusterState},
     topology::Topology,
 };
@@ -15,7 +18,8 @@ use crate::{
 /// Ratio of bad requests from which a decision counts as a total loss of service.
 const TOTAL_LOSS: f64 = 0.99;
 
-/// One cluster, played level by level. A clone is a snapshot: it goes on as the original does.
+/// One cluster, played level by level. A clone goes on as the original does; [`Environment::snapshot`]
+/// is the same as bytes.
 #[derive(Clone, Debug)]
 pub struct Environment {
     simulation: Simulation,
@@ -37,7 +41,7 @@ pub struct Transition {
 }
 
 /// Ground truth about the last decision, independent of the reward's weights.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct StepMetrics {
     /// Requests that users offered.
     pub offered: f64,
@@ -51,6 +55,9 @@ pub struct StepMetrics {
     pub replicas: f64,
     /// 1 where an action other than no-op was sent.
     pub actions: u32,
+    /// Seconds of writes that databases have lost for good since the episode's start: what a fail-over had not yet
+    /// replicated, and what no backup held when every member was lost.
+    pub lost_writes_s: f64,
 }
 
 /// A fault of a level as its truth is reported.
@@ -96,11 +103,13 @@ impl Environment {
         let topology: &Topology = topology;
         let scenario = topology.scenario();
         let acted = action != 0;
+        let mut paged = false;
         if acted
             && let Some(choice) = topology.action(action)
             && simulation::is_legal(topology, state, choice)
         {
             simulation::accept(topology, state, choice);
+            paged = choice == Action::PageHuman;
         }
         simulation::begin_decision(state);
         state.accounts = Accounts { lost_decisions: state.accounts.lost_decisions, ..Accounts::default() };
@@ -113,7 +122,7 @@ impl Environment {
         let bad = if accounts.offered > 0.0 { (accounts.bad / accounts.offered).clamp(0.0, 1.0) } else { 0.0 };
         let cost_ratio = accounts.cost / ticks;
         let excess = (cost_ratio - 1.0).clamp(0.0, 1.0);
-        let mut terms = RewardTerms::new(&scenario.reward, bad, accounts.latency_excess / ticks, excess, acted);
+        let mut terms = RewardTerms::new(&scenario.reward, bad, accounts.latency_excess / ticks, excess, acted, paged);
         accounts.lost_decisions = if bad >= TOTAL_LOSS { accounts.lost_decisions + 1 } else { 0 };
         let lost_s = accounts.lost_decisions as f32 * topology.decision_s;
         let left = scenario.episode_decisions.saturating_sub(state.decision);
@@ -128,6 +137,7 @@ impl Environment {
             cost_ratio,
             replicas: state.services.iter().map(|own| f64::from(own.wanted)).sum(),
             actions: u32::from(acted),
+            lost_writes_s: state.databases.iter().map(|database| f64::from(database.lost_writes_s)).sum(),
         };
         simulation::see_edge(topology, state);
         Transition { reward: terms.sum(), terms, terminated, truncated: !terminated && left == 0 }
@@ -146,6 +156,21 @@ impl Environment {
     /// Whether an action is legal now.
     pub fn is_legal(&self, action: Action) -> bool {
         simulation::is_legal(&self.simulation.topology, &self.simulation.state, action)
+    }
+
+    /// The environment as bytes that [`Environment::restore`] takes, in this process or another, on any machine.
+    pub fn snapshot(&self) -> Vec<u8> {
+        snapshot::write(&self.simulation.topology, &self.simulation.state, &self.metrics)
+    }
+
+    /// Puts the environment where the snapshot was taken: it goes on with the same bits.
+    ///
+    /// # Errors
+    /// Bytes that are no snapshot, or one of another version or scenario, cut short, altered, followed by others, or at
+    /// odds with the topology. The environment then stays as it was.
+    pub fn restore(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
+        (self.simulation.state, self.metrics) = snapshot::read(&self.simulation.topology, bytes)?;
+        Ok(())
     }
 
     /// Ground truth about the last decision.

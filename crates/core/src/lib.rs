@@ -12,7 +12,10 @@
 
 mod action;
 mod environment;
+#[cfg(test)]
+mod extension_tests;
 mod fault;
+mod hash;
 mod ids;
 mod lanes;
 mod level;
@@ -23,11 +26,12 @@ mod rng;
 mod rules;
 mod scenario;
 mod simulation;
+mod snapshot;
 mod state;
 mod topology;
 mod vector;
 
-pub use action::Action;
+pub use action::{Action, SHED_PERCENT};
 pub use environment::{Environment, FaultReport, StepMetrics, Transition};
 pub use fault::{Card, FaultId, FaultTarget, Moves, Place, Remedy, Role, Step, Symptom};
 pub use ids::{NodeId, ServiceId, ZoneId};
@@ -40,5 +44,6 @@ pub use scenario::{
     OutlierEjection, RewardWeights, Scenario, ScenarioError, Service, ServiceClass, Sessions, Slo, Telemetry, Tenant,
     Workload, Zone,
 };
+pub use snapshot::SnapshotError;
 pub use topology::Topology;
 pub use vector::{StepBuffers, VectorEnvironment, VectorError};

@@ -90,7 +90,7 @@ fn free_row(servers: u16) -> [f32; COLUMNS] {
 /// The utilisation at which an M/M/c queue holds `x` requests on average, by bisection.
 pub fn utilisation(servers: u16, x: f64) -> f64 {
     let (mut low, mut high) = (0.0, 1.0);
-    for _ in 0..60 {
+    for _ in 0..40 {
         let middle = 0.5 * (low + high);
         if number_in_system(servers, middle) < x {
             low = middle;

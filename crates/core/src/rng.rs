@@ -18,6 +18,8 @@ pub enum Stream {
     Arrivals = 4,
     /// Telemetry noise and lost scrapes, one block run per scrape.
     Telemetry = 5,
+    /// A generated call graph, keyed by its seed.
+    Topology = 16,
 }
 
 /// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC'11).

@@ -30,7 +30,7 @@ struct Judge {
     evaluations: usize,
 }
 
-const RULES: [&str; 9] = [
+const RULES: [&str; 12] = [
     "error_rate_high",
     "error_rate_critical",
     "cpu_high",
@@ -40,6 +40,9 @@ const RULES: [&str; 9] = [
     "node_cpu_high",
     "node_cpu_critical",
     "zone_error_rate_critical",
+    "node_disk_high",
+    "node_mismatch_high",
+    "node_notice",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -172,6 +175,8 @@ fn coordinates() -> Vec<Coordinate> {
         "service.p99_latency_ms",
         "node.cpu_pressure",
         "zone.error_ratio",
+        "node.disk",
+        "node.mismatch",
     ] {
         let window = |seconds: u32| {
             Box::new(move |config: &mut ThresholdRulesConfig| {

@@ -1,4 +1,4 @@
-//! The command `scenario`: lists, shows and checks scenario files.
+//! The command `scenario`: lists, shows, checks and generates scenarios.
 
 use std::{fmt::Write, process::ExitCode};
 
@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 use microcloud_cli::{Failure, finish, load_topology, parse, print};
 use microcloud_core::Scenario;
 
-/// Lists, shows and checks scenarios.
+/// Lists, shows, checks and generates scenarios.
 #[derive(Parser)]
 #[command(version, after_help = "Example:\n  cargo run --bin scenario -- show spine12")]
 struct Arguments {
@@ -16,7 +16,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Lists the built-in scenarios
+    /// Lists the built-in scenarios; `random` stands for `random-1`, `random-2` and so on as well
     #[command(after_help = "Example:\n  cargo run --bin scenario -- list")]
     List,
     /// Prints a scenario as a TOML file that loads again
@@ -25,6 +25,16 @@ enum Command {
         /// Built-in scenario or TOML file
         #[arg(value_name = "NAME|FILE.toml")]
         name: String,
+    },
+    /// Prints a random cluster as a TOML file; equal numbers print equal files
+    #[command(after_help = "Example:\n  cargo run --bin scenario -- generate --seed 7 --services 24")]
+    Generate {
+        /// What the cluster is drawn from
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        seed: u64,
+        /// How many services it has (3 to 1000)
+        #[arg(long, value_name = "N", default_value_t = 24)]
+        services: u32,
     },
     /// Checks a scenario file and says what it holds
     #[command(after_help = "Example:\n  cargo run --bin scenario -- check crates/core/scenarios/spine12.toml")]
@@ -44,15 +54,16 @@ fn run() -> Result<(), Failure> {
     match arguments.command {
         Command::List => list(),
         Command::Show { name } => print(&Scenario::load(&name)?.to_toml()),
+        Command::Generate { seed, services } => generate(seed, services),
         Command::Check { file } => check(&file),
     }
 }
 
 fn list() -> Result<(), Failure> {
-    let names = Scenario::builtin_names();
-    let width = names.iter().map(|name| name.len()).max().unwrap_or(0);
+    let names = || Scenario::builtin_names().iter().chain(Scenario::generated_names());
+    let width = names().map(|name| name.len()).max().unwrap_or(0);
     let mut text = String::new();
-    for name in names {
+    for name in names() {
         let scenario = Scenario::load(name)?;
         let (services, zones) = (scenario.services.len(), scenario.zones.len());
         let about = scenario.description.split('\n').next().unwrap_or_default().trim();
@@ -60,6 +71,14 @@ fn list() -> Result<(), Failure> {
         let _ = writeln!(text, "{}", format!("{name:<width$}  {services} services, {zones} zones  {about}").trim_end());
     }
     print(&text)
+}
+
+fn generate(seed: u64, services: u32) -> Result<(), Failure> {
+    if !Scenario::GENERATED_SERVICES.contains(&services) {
+        let (least, most) = (Scenario::GENERATED_SERVICES.start(), Scenario::GENERATED_SERVICES.end());
+        return Err(Failure::usage(format!("--services {services}; allowed: {least} to {most}")));
+    }
+    print(&Scenario::generate(seed, services)?.to_toml())
 }
 
 fn check(file: &str) -> Result<(), Failure> {

@@ -57,6 +57,10 @@ impl FaultModel for ConfigPoisoning {
         (0.0, 1.0)
     }
 
+    fn mended_by(&self) -> Option<Remedy> {
+        Some(Remedy::Rollback)
+    }
+
     fn lingers(&self) -> bool {
         true
     }
@@ -83,6 +87,13 @@ impl FaultModel for ConfigPoisoning {
                     impairments::release(topology, state, service, impairments::Release::Recover, event.slot);
                 }
             }
+        }
+    }
+
+    fn end(&self, topology: &Topology, state: &mut ClusterState, event: &FaultEvent) {
+        if event.mended {
+            // A mended fault acts no longer than this: whoever mended it sees to the rest.
+            impairments::release_all(topology, state, impairments::Release::Recover, event.slot);
         }
     }
 }

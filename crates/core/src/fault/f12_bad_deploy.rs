@@ -68,6 +68,10 @@ impl FaultModel for BadDeploy {
         (0.0, 1.0)
     }
 
+    fn mended_by(&self) -> Option<Remedy> {
+        Some(Remedy::Rollback)
+    }
+
     fn lingers(&self) -> bool {
         true
     }
@@ -88,6 +92,13 @@ impl FaultModel for BadDeploy {
         impairments::hold_all(state, bad(event), event.slot);
         if !wanted {
             impairments::replace_in_turn(topology, state, event.slot);
+        }
+    }
+
+    fn end(&self, topology: &Topology, state: &mut ClusterState, event: &FaultEvent) {
+        if event.mended {
+            // A mended fault acts no longer than this: whoever mended it sees to the rest.
+            impairments::release_all(topology, state, impairments::Release::Recover, event.slot);
         }
     }
 }

@@ -68,6 +68,8 @@ faults! {
     F15 = f15_disk_full::DiskFull,
     F16 = f16_network_loss::NetworkLoss,
     F18 = f18_zone_outage::ZoneOutage,
+    #[cfg(test)]
+    F99 = test_fault::TestFault,
 }
 
 impl fmt::Display for FaultId {
@@ -109,9 +111,13 @@ pub(crate) trait FaultModel: Sync {
     fn target_kind(&self) -> TargetKind;
     /// Least and greatest magnitude, in the fault's own unit.
     fn magnitude_range(&self) -> (f32, f32);
-    /// Whether it goes on acting after its end, without its trigger.
+    /// Whether it goes on acting after its end, without its trigger, until its cause is removed.
     fn lingers(&self) -> bool {
         false
+    }
+    /// The extended action that removes its cause, sent to what it strikes.
+    fn mended_by(&self) -> Option<Remedy> {
+        None
     }
     /// The node or zone of its target that it strikes, where it strikes only one.
     fn place(&self, _topology: &Topology, _event: &FaultEvent) -> Option<FaultTarget> {

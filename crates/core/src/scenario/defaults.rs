@@ -36,7 +36,7 @@ impl Default for Slo {
 
 impl Default for RewardWeights {
     fn default() -> Self {
-        Self { bad_requests: 0.7, latency: 0.15, cost: 0.15, action: 0.002, loss_limit_s: 300.0 }
+        Self { bad_requests: 0.7, latency: 0.15, cost: 0.15, action: 0.002, page: 0.5, loss_limit_s: 300.0 }
     }
 }
 

@@ -4,7 +4,10 @@ mod builtin;
 mod defaults;
 mod entities;
 mod error;
+mod generate;
+mod random;
 mod validate;
+mod validate_cycles;
 mod validate_entities;
 
 use std::path::Path;
@@ -100,8 +103,10 @@ pub struct RewardWeights {
     pub latency: f32,
     /// Weight of cost above the initial provisioning, full at twice the initial cost.
     pub cost: f32,
-    /// Price of any action but no-op.
+    /// Price of any action but no-op, and what paging a human costs on top.
     pub action: f32,
+    /// See `action`.
+    pub page: f32,
     /// Seconds of total loss of service after which an episode terminates.
     pub loss_limit_s: f32,
 }
@@ -398,12 +403,17 @@ pub struct Fault {
 }
 
 impl Scenario {
-    /// Names of the scenarios that come with the crate.
+    /// Names of the scenarios whose files come with the crate.
     pub fn builtin_names() -> &'static [&'static str] {
         builtin::NAMES
     }
 
-    /// A scenario by its built-in name, or else from the TOML file at that path.
+    /// Names of the scenarios that are generated: `random`, which `random-1`, `random-2` and so on go with.
+    pub fn generated_names() -> &'static [&'static str] {
+        &[random::NAME]
+    }
+
+    /// A scenario by its built-in or generated name, or else from the TOML file at that path.
     ///
     /// # Errors
     /// Unknown names, unreadable files, and whatever [`Scenario::from_toml`] refuses.
@@ -411,12 +421,15 @@ impl Scenario {
         if let Some(text) = builtin::text(name_or_path) {
             return Self::from_toml(text, name_or_path);
         }
+        if let Some(seed) = random::seed(name_or_path) {
+            return Self::random(seed);
+        }
         let path = Path::new(name_or_path);
         if !path.exists() && path.extension().is_none_or(|extension| extension != "toml") {
             return Err(ScenarioError::UnknownName {
                 name: name_or_path.to_owned(),
-                nearest: nearest(name_or_path, builtin::NAMES.iter().copied()),
-                allowed: builtin::NAMES.join(", "),
+                nearest: nearest(name_or_path, builtin::NAMES.iter().chain(Self::generated_names()).copied()),
+                allowed: format!("{}, {}, {}-N", builtin::NAMES.join(", "), random::NAME, random::NAME),
             });
         }
         let bytes = std::fs::read(path)
@@ -435,10 +448,15 @@ impl Scenario {
     pub fn from_toml(text: &str, origin: &str) -> Result<Self, ScenarioError> {
         let scenario: Scenario =
             toml::from_str(text).map_err(|error| ScenarioError::from_toml(&error, text, origin))?;
-        validate::validate(&scenario)
-            .and_then(|()| crate::topology::check_fit(&scenario))
+        scenario.checked(origin)
+    }
+
+    /// The scenario itself where it is sound.
+    fn checked(self, origin: &str) -> Result<Self, ScenarioError> {
+        validate::validate(&self)
+            .and_then(|()| crate::topology::check_fit(&self))
             .map_err(|problem| ScenarioError::Invalid { file: origin.to_owned(), problem })?;
-        Ok(scenario)
+        Ok(self)
     }
 
     /// The scenario as a TOML file that loads again to an equal one.

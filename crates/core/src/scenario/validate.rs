@@ -1,7 +1,12 @@
 //! The checks that a scenario passes before anything is built from it.
 
-use super::{Call, CallMode, Fault, Scenario, Service, ServiceClass, error::nearest, validate_entities};
+use std::collections::BTreeMap;
+
+use super::{
+    Call, CallMode, Fault, Scenario, Service, ServiceClass, error::nearest, validate_cycles, validate_entities,
+};
 use crate::{
+    action::PADDING,
     fault::TargetKind,
     lanes::{NODE_LANES, ZONE_LANES},
     rules,
@@ -13,6 +18,9 @@ pub(super) type Check = Result<(), String>;
 const MAX_SERVICES: usize = 4096;
 const MAX_CALLS: usize = 65_536;
 const MAX_REPLICAS: u32 = 10_000;
+
+/// Services and their indices by name: a file may have tens of thousands of calls to look up.
+pub(super) type Services<'a> = BTreeMap<&'a str, (usize, &'a Service)>;
 
 pub(super) fn validate(scenario: &Scenario) -> Check {
     clock(scenario)?;
@@ -29,11 +37,13 @@ pub(super) fn validate(scenario: &Scenario) -> Check {
     if scenario.calls.len() > MAX_CALLS {
         return Err(format!("calls: {} entries; allowed: at most {MAX_CALLS}", scenario.calls.len()));
     }
+    let services: Services =
+        scenario.services.iter().enumerate().map(|(s, own)| (own.name.as_str(), (s, own))).collect();
     for call in &scenario.calls {
-        check_call(scenario, call)?;
+        check_call(scenario, &services, call)?;
     }
     workload(scenario)?;
-    acyclic(scenario)?;
+    validate_cycles::acyclic(scenario, &services)?;
     for (index, fault) in scenario.faults.catalogue.iter().enumerate() {
         check_fault(scenario, index, fault)?;
     }
@@ -68,6 +78,7 @@ fn shares(scenario: &Scenario) -> Check {
     range("reward.latency", reward.latency, 0.0, 1.0)?;
     range("reward.cost", reward.cost, 0.0, 1.0)?;
     range("reward.action", reward.action, 0.0, 1.0)?;
+    range("reward.page", reward.page, 0.0, 100.0)?;
     range(
         "reward.bad_requests + reward.latency + reward.cost",
         reward.bad_requests + reward.latency + reward.cost,
@@ -94,6 +105,14 @@ fn shares(scenario: &Scenario) -> Check {
     for name in &scenario.rules_off {
         let names: Vec<String> = rules::names().collect();
         known("rules_off", name, "rule", names.iter().map(String::as_str))?;
+    }
+    if let (Some(_), Some(service)) =
+        (scenario.padded_services, scenario.services.iter().find(|s| s.name.starts_with(PADDING)))
+    {
+        return Err(format!(
+            "services: the name {:?}; allowed: none that begins with {PADDING:?}, as padded_services has them",
+            service.name
+        ));
     }
     let faults = &scenario.faults;
     range("faults.control_ratio", faults.control_ratio, 0.0, 1.0)?;
@@ -176,22 +195,24 @@ fn check_service(scenario: &Scenario, service: &Service) -> Check {
     Ok(())
 }
 
-fn check_call(scenario: &Scenario, call: &Call) -> Check {
+fn check_call(scenario: &Scenario, services: &Services, call: &Call) -> Check {
     let key = |field: &str| format!("calls.{}->{}.{field}", call.from, call.to);
     let names = || scenario.services.iter().map(|service| service.name.as_str());
-    known(&key("from"), &call.from, "service", names())?;
-    known(&key("to"), &call.to, "service", names())?;
+    let find = |field: &str, name: &str| {
+        let found = services.get(name).map(|&(_, service)| service);
+        found.ok_or_else(|| unknown(&key(field), name, "service", names()))
+    };
+    let (from, to) = (find("from", &call.from)?, find("to", &call.to)?);
     range(&key("calls"), call.calls, 0.0, 1000.0)?;
     range(&key("timeout_ms"), call.timeout_ms, 0.1, 1e6)?;
     range(&key("retries"), f32::from(call.retries), 0.0, 8.0)?;
     range(&key("backoff_ms"), call.backoff_ms, 0.0, 1e6)?;
     range(&key("retry_budget"), call.retry_budget.unwrap_or(0.0), 0.0, 100.0)?;
     range(&key("fallback"), call.fallback, 0.0, 1.0)?;
-    let class = |name: &str| scenario.services.iter().find(|s| s.name == name).map(|s| s.class);
     if call.quorum == Some(0) || call.quorum.is_some() && !matches!(call.mode, CallMode::Sync) {
         return Err(format!("{}: allowed: at least 1, and only with mode = \"sync\"", key("quorum")));
     }
-    let replicas = scenario.services.iter().find(|s| s.name == call.to).map_or(0, |s| s.replicas);
+    let replicas = to.replicas;
     if let Some(quorum) = call.quorum.filter(|&quorum| u32::from(quorum) > replicas || replicas > 16) {
         return Err(format!(
             "{} = {quorum}; allowed: 1 to the replicas of `{}` = {replicas}, of which there may be 16",
@@ -199,13 +220,13 @@ fn check_call(scenario: &Scenario, call: &Call) -> Check {
             call.to
         ));
     }
-    if call.mode == CallMode::Consume && class(&call.from) != Some(ServiceClass::Broker) {
+    if call.mode == CallMode::Consume && from.class != ServiceClass::Broker {
         return Err(format!("{} = \"consume\"; allowed: only from a service of class broker", key("mode")));
     }
     if call.mode == CallMode::Consume && call.breaker {
         return Err(format!("{} = true; allowed: not with mode = \"consume\"", key("breaker")));
     }
-    if call.mode == CallMode::Miss && class(&call.from) != Some(ServiceClass::Cache) {
+    if call.mode == CallMode::Miss && from.class != ServiceClass::Cache {
         return Err(format!("{} = \"miss\"; allowed: only from a service of class cache", key("mode")));
     }
     Ok(())
@@ -229,42 +250,6 @@ fn workload(scenario: &Scenario) -> Check {
     range("workload.noise_cv", workload.noise_cv, 0.0, 1.0)?;
     range("workload.timeout_ms", workload.timeout_ms, 0.1, 1e6)?;
     range("workload.retries", f32::from(workload.retries), 0.0, 8.0)
-}
-
-/// Removes services that nobody left calls, until none is left; what remains lies on or behind a cycle.
-fn acyclic(scenario: &Scenario) -> Check {
-    let mut left: Vec<&str> = scenario.services.iter().map(|service| service.name.as_str()).collect();
-    loop {
-        let before = left.len();
-        let called: Vec<&str> = scenario
-            .calls
-            .iter()
-            .filter(|call| left.contains(&call.from.as_str()))
-            .map(|call| call.to.as_str())
-            .collect();
-        left.retain(|name| called.contains(name));
-        if left.is_empty() {
-            return Ok(());
-        }
-        if left.len() == before {
-            break;
-        }
-    }
-    // Every service left has a caller left: walking callers backwards must meet one twice.
-    let mut path = vec![left[0]];
-    loop {
-        let last = path[path.len() - 1];
-        let Some(caller) = scenario.calls.iter().find(|call| call.to == last && left.contains(&call.from.as_str()))
-        else {
-            return Err(format!("calls: a cycle through `{last}`; allowed: none"));
-        };
-        if let Some(start) = path.iter().position(|&name| name == caller.from) {
-            let mut cycle: Vec<&str> = path[start..].iter().rev().copied().collect();
-            cycle.push(cycle[0]);
-            return Err(format!("calls: a cycle {}; allowed: none", cycle.join(" -> ")));
-        }
-        path.push(&caller.from);
-    }
 }
 
 fn check_fault(scenario: &Scenario, index: usize, fault: &Fault) -> Check {
@@ -325,14 +310,15 @@ pub(super) fn unique<'a>(key: &str, names: impl Iterator<Item = &'a String>) -> 
 }
 
 pub(super) fn known<'a>(key: &str, name: &str, kind: &str, names: impl Iterator<Item = &'a str> + Clone) -> Check {
-    if names.clone().any(|candidate| candidate == name) {
-        return Ok(());
-    }
+    if names.clone().any(|candidate| candidate == name) { Ok(()) } else { Err(unknown(key, name, kind, names)) }
+}
+
+fn unknown<'a>(key: &str, name: &str, kind: &str, names: impl Iterator<Item = &'a str> + Clone) -> String {
     let hint = nearest(name, names.clone()).map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
     let mut allowed: Vec<&str> = names.collect();
     if allowed.len() > 40 {
         allowed.truncate(40);
         allowed.push("…");
     }
-    Err(format!("{key} = \"{name}\": no such {kind}{hint}; allowed: {}", allowed.join(", ")))
+    format!("{key} = \"{name}\": no such {kind}{hint}; allowed: {}", allowed.join(", "))
 }

@@ -3,7 +3,7 @@
 use crate::{
     action::Action,
     lanes::{f32x4, lane, set_lane},
-    simulation::{databases, placement, replicas},
+    simulation::{databases, placement, remedies, replicas},
     state::ClusterState,
     topology::Topology,
 };
@@ -37,6 +37,7 @@ pub(crate) fn is_legal(topology: &Topology, state: &ClusterState, action: Action
         Action::Drain(node) => !state.nodes[node.index()].drained,
         Action::Return(node) => state.nodes[node.index()].drained,
         Action::Rebalance(zone) => lane(state.zone_target, zone.index()) > LEAST_WEIGHT,
+        _ => remedies::is_legal(topology, state, action),
     }
 }
 
@@ -60,12 +61,14 @@ pub(crate) fn accept(topology: &Topology, state: &mut ClusterState, action: Acti
             }
         }
         Action::NoOp => {}
+        _ => remedies::note(topology, state, action),
     }
     state.pending.push((now + delay, action));
 }
 
 /// Carries out the actions whose time has come.
 pub(crate) fn apply_due(topology: &Topology, state: &mut ClusterState) {
+    remedies::arrive(state);
     while let Some(&(due, action)) = state.pending.first() {
         if due > state.tick {
             return;
@@ -112,6 +115,7 @@ fn apply(topology: &Topology, state: &mut ClusterState, action: Action) {
                 state.zone_target = ready / f32x4::splat(total);
             }
         }
+        _ => remedies::apply(topology, state, action),
     }
 }
 

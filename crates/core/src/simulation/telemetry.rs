@@ -137,7 +137,9 @@ fn age(now: u64, then: u64, half_s: f32, tick_s: f32) -> f32 {
 /// Writes what the policy sees; `out` has one place per observation name.
 pub(crate) fn write_observation(topology: &Topology, state: &ClusterState, out: &mut [f32]) {
     let tick_s = topology.tick_s;
-    let (blocks, rest) = out.split_at_mut(topology.services.len() * SERVICE_FEATURES.len());
+    let (blocks, rest) = out.split_at_mut(topology.service_blocks * SERVICE_FEATURES.len());
+    let (blocks, padding) = blocks.split_at_mut(topology.services.len() * SERVICE_FEATURES.len());
+    padding.fill(0.0);
     let mut starting_all = 0.0;
     let mut replicas_all = 0.0;
     for ((block, own), table) in

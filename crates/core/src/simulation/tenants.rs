@@ -2,7 +2,6 @@
 
 use crate::{
     lanes::f32x4,
-    scenario::Scenario,
     simulation::arrivals::spread,
     state::{ClusterState, Shed},
     topology::Topology,
@@ -102,8 +101,3 @@ pub(crate) fn begin_decision(state: &mut ClusterState) {
 
 /// The lowest priority that a scenario may give.
 const LEAST_PRIORITY: u8 = 9;
-
-/// The tenants' names, where there is more than one.
-pub(crate) fn names(scenario: &Scenario) -> impl Iterator<Item = &str> {
-    scenario.tenants.iter().map(|tenant| tenant.name.as_str())
-}

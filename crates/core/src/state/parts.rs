@@ -59,8 +59,8 @@ pub(crate) struct Remedies {
     /// Share of the users' requests that the edge turns away.
     pub shed: f32,
     pub retries_off: bool,
-    /// Tick at which a human who was paged has the active faults mended.
-    pub paged_until: Option<u64>,
+    /// Tick at which a human who was paged has mended what is broken.
+    pub human_at: Option<u64>,
 }
 
 /// Requests of a tenant and those that went badly.

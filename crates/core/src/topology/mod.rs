@@ -5,7 +5,7 @@ mod entities;
 mod tables;
 mod users;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 pub(crate) use tables::{
     AutoscalerTable, CallTable, DatabaseTable, NodeTable, OutlierTable, ServiceTable, TenantTable,
@@ -15,19 +15,22 @@ use tables::{call_table, service_table};
 use crate::{
     action::{self, Action},
     fault,
+    hash::fnv1a,
     ids::{NodeId, ServiceId, ZoneId},
     lanes::{NODE_LANES, ZONE_LANES, exp_scalar, f32x4},
     level::{Level, Split},
     observation,
     queueing::{self, QueueTable},
     rules::{Rule, RulesOff},
-    scenario::{CallMode, Node, Scenario, ScenarioError, Service},
+    scenario::{Call, CallMode, Node, Scenario, ScenarioError, Service, ServiceClass},
 };
 
 /// Everything about a cluster that an episode cannot change; shared by every environment of a batch.
 #[derive(Debug)]
 pub struct Topology {
     scenario: Scenario,
+    /// Hash of the scenario's text, by which snapshots know it.
+    pub(crate) scenario_hash: u64,
     pub(crate) tick_s: f32,
     pub(crate) services: Vec<ServiceTable>,
     /// Service indices, callers before callees.
@@ -68,7 +71,9 @@ pub struct Topology {
     /// Mean user requests per second with every level factor at 1, per service.
     pub(crate) nominal_per_s: Vec<f32>,
     pub(crate) faults: fault::Catalogue,
-    actions: Vec<Action>,
+    /// Service blocks of an observation, padding included.
+    pub(crate) service_blocks: usize,
+    actions: Vec<Option<Action>>,
     action_meanings: Vec<String>,
     observation_names: Vec<String>,
     service_names: Vec<String>,
@@ -97,15 +102,19 @@ impl Topology {
     pub fn new(scenario: Scenario) -> Result<Arc<Self>, ScenarioError> {
         let tick_s = scenario.tick_s();
         let names: Vec<String> = scenario.services.iter().map(|service| service.name.clone()).collect();
-        let index_of = |name: &str| names.iter().position(|candidate| candidate == name).unwrap_or(0);
+        let by_name: BTreeMap<&str, usize> = names.iter().enumerate().map(|(s, name)| (name.as_str(), s)).collect();
+        let index_of = |name: &str| by_name.get(name).copied().unwrap_or(0);
+        let mut own_calls = vec![Vec::new(); names.len()];
+        for call in &scenario.calls {
+            own_calls[index_of(&call.from)].push(call);
+        }
         let nodes = node_tables(&scenario);
-        let order = topological_order(&scenario, &index_of);
+        let order = topological_order(&own_calls, &index_of);
         let mut calls = Vec::with_capacity(scenario.calls.len());
         let mut services = Vec::with_capacity(names.len());
-        for service in &scenario.services {
+        for (service, own) in scenario.services.iter().zip(&own_calls) {
             let start = calls.len();
-            let own = scenario.calls.iter().filter(|call| call.from == service.name);
-            calls.extend(own.map(|call| call_table(call, &index_of, tick_s)));
+            calls.extend(own.iter().map(|call| call_table(call, &index_of, tick_s)));
             let zones = zones_of(&scenario, service);
             services.push(service_table(service, zones, start..calls.len(), &nodes, tick_s));
         }
@@ -143,11 +152,25 @@ impl Topology {
         let zone_names: Vec<String> = scenario.zones.iter().map(|zone| zone.name.clone()).collect();
         let node_names: Vec<String> = scenario.nodes.iter().map(|node| node.name.clone()).collect();
         let managed: Vec<bool> = services.iter().map(ServiceTable::is_managed).collect();
-        let (actions, action_meanings) = action::table(&names, &managed, &node_names, &zone_names);
-        let observation_names = observation::names(&names, &node_names, &zone_names);
+        let of_class = |class: ServiceClass| services.iter().map(|service| service.class == class).collect();
+        let mut called = vec![false; services.len()];
+        calls.iter().for_each(|call| called[call.to] = true);
+        let targets = action::Targets {
+            managed: managed.clone(),
+            called,
+            brokers: of_class(ServiceClass::Broker),
+            databases: of_class(ServiceClass::Database),
+        };
+        let padded = scenario.padded_services.map(|padded| padded as usize);
+        let (actions, action_meanings) =
+            action::table(&names, padded, &targets, &node_names, &zone_names, scenario.actions);
+        let service_blocks = padded.unwrap_or(0).max(names.len());
+        let blocks: Vec<String> = names.iter().cloned().chain(action::padding(names.len(), service_blocks)).collect();
+        let observation_names = observation::names(&blocks, &node_names, &zone_names);
         let collector = scenario.telemetry.collector.as_deref().map(index_of);
         let faults = fault::Catalogue::new(&scenario, &managed);
         Ok(Arc::new(Self {
+            scenario_hash: fnv1a(scenario.to_toml().as_bytes()),
             tick_s,
             order,
             calls,
@@ -180,6 +203,7 @@ impl Topology {
             decision_s: tick_s * scenario.decision_ticks as f32,
             nominal_per_s,
             faults,
+            service_blocks,
             actions,
             action_meanings,
             observation_names,
@@ -241,7 +265,8 @@ impl Topology {
         self.observation_names.len()
     }
 
-    /// One name per feature, in order: `service.<name>.<feature>`, then nodes, zones and the whole.
+    /// One name per feature, in order: `service.<name>.<feature>`, then nodes, zones and the whole. A scenario's padding
+    /// has blocks `service.padding-<N>.<feature>` after its services', which are zero.
     pub fn observation_names(&self) -> &[String] {
         &self.observation_names
     }
@@ -251,7 +276,7 @@ impl Topology {
         self.observation_names.iter().position(|candidate| candidate == name)
     }
 
-    /// Number of actions.
+    /// Number of actions, places that never have one included.
     pub fn num_actions(&self) -> usize {
         self.actions.len()
     }
@@ -261,14 +286,14 @@ impl Topology {
         &self.action_meanings
     }
 
-    /// The action of an index, if there is one.
+    /// The action of an index, if there is one: padding, and external services in a padded scenario, have none.
     pub fn action(&self, index: usize) -> Option<Action> {
-        self.actions.get(index).copied()
+        self.actions.get(index).copied().flatten()
     }
 
     /// The index of an action, if the scenario has it.
     pub fn action_index(&self, action: Action) -> Option<usize> {
-        self.actions.iter().position(|&candidate| candidate == action)
+        self.actions.iter().position(|&candidate| candidate == Some(action))
     }
 
     /// The service of a name.
@@ -376,17 +401,16 @@ fn cores_used(services: &[ServiceTable]) -> [f32; NODE_LANES] {
 }
 
 /// Services with callers before callees; among the free ones, the scenario's order decides.
-fn topological_order(scenario: &Scenario, index_of: &dyn Fn(&str) -> usize) -> Vec<u32> {
-    let mut callers = vec![0_usize; scenario.services.len()];
-    for call in &scenario.calls {
+fn topological_order(own_calls: &[Vec<&Call>], index_of: &dyn Fn(&str) -> usize) -> Vec<u32> {
+    let mut callers = vec![0_usize; own_calls.len()];
+    for call in own_calls.iter().flatten() {
         callers[index_of(&call.to)] += 1;
     }
     let mut free: std::collections::BTreeSet<usize> = (0..callers.len()).filter(|&s| callers[s] == 0).collect();
     let mut order = Vec::with_capacity(callers.len());
     while let Some(service) = free.pop_first() {
         order.push(service as u32);
-        let name = &scenario.services[service].name;
-        for call in scenario.calls.iter().filter(|call| &call.from == name) {
+        for call in &own_calls[service] {
             let callee = index_of(&call.to);
             callers[callee] -= 1;
             if callers[callee] == 0 {

@@ -3,7 +3,9 @@
 mod determinism;
 mod documents;
 mod faults;
+mod generated;
 mod levels;
 mod play;
 mod scenarios;
+mod snapshots;
 mod topology;

@@ -71,7 +71,18 @@ impl Targets {
             Action::Restart(id) | Action::ScaleUp(id) | Action::ScaleDown(id) => IncidentTarget::Service(id),
             Action::Drain(id) | Action::Return(id) => IncidentTarget::Node(id),
             Action::Rebalance(id) => IncidentTarget::Zone(id),
-            Action::RebalanceAll => IncidentTarget::Global,
+            Action::Rollback(id)
+            | Action::OpenBreaker(id)
+            | Action::CloseBreaker(id)
+            | Action::FlushQueue(id)
+            | Action::FailOver(id)
+            | Action::RotateSecret(id) => IncidentTarget::Service(id),
+            Action::ClearDisk(id) => IncidentTarget::Node(id),
+            Action::RebalanceAll
+            | Action::Shed(_)
+            | Action::DisableRetries
+            | Action::EnableRetries
+            | Action::PageHuman => IncidentTarget::Global,
         };
         Some((action, target))
     }

@@ -154,6 +154,35 @@ fn a_row_does_not_depend_on_the_batch_around_it() -> Outcome {
 }
 
 #[test]
+fn a_rule_added_to_the_file_opens_incidents_and_is_answered() -> Outcome {
+    let topology = spine()?;
+    let added = r#"
+        [[rules]]
+        name = "queue_long"
+        metric_name = "service.queue"
+        operator = "gte"
+        threshold = 0.5
+        window_seconds = 5
+        severity = 2
+
+        [responses.queue_long]
+        actions = ["scale-up"]
+        cooldown_s = 60.0
+    "#;
+    let config = ThresholdRulesConfig::from_toml(&format!("{}\n{added}", plain().to_toml()))?;
+    let ((_, _), (callee, id)) = first_call(&topology).ok_or("no call")?;
+    let seen = observation(&topology, &[(format!("service.{callee}.queue"), 0.6)])?;
+    let mask = vec![true; topology.num_actions()];
+    let agent = RulesAgent::new(config, &topology)?;
+    let mut state = agent.start();
+    assert_eq!(Some(agent.decide(&mut state, &seen, &mask)), topology.action_index(Action::ScaleUp(id)));
+    let incidents = agent.detector().incidents(state.detector());
+    assert!(incidents.iter().any(|incident| incident.rule_name == "queue_long"));
+    assert_eq!(RulesAgent::new(plain(), &topology)?.decide(&mut agent.start(), &seen, &mask), 0);
+    Ok(())
+}
+
+#[test]
 fn a_response_to_a_rule_that_does_not_exist_is_refused() -> Outcome {
     let topology = spine()?;
     let mut config = plain();
