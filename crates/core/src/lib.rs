@@ -11,6 +11,7 @@
 //! 6. A [`VectorEnvironment`] steps many of them over threads, with the same bits as one by one.
 
 mod action;
+mod audit;
 mod environment;
 #[cfg(test)]
 mod extension_tests;
@@ -32,6 +33,7 @@ mod topology;
 mod vector;
 
 pub use action::{Action, SHED_PERCENT};
+pub use audit::{Audit, Balance};
 pub use environment::{Environment, FaultReport, StepMetrics, Transition};
 pub use fault::{Card, FaultId, FaultTarget, Moves, Place, Remedy, Role, Step, Symptom};
 pub use ids::{NodeId, ServiceId, ZoneId};

@@ -36,7 +36,7 @@ fn a_mended_fault_ends_long_before_its_time() {
                     event.end_tick = if at_once { tick } else { event.end_tick };
                 }
                 let before = (simulation.state.accounts.bad, simulation.state.accounts.offered);
-                advance(&topology, &mut simulation.state);
+                advance(&topology, &mut simulation.state, &mut crate::simulation::Nobody);
                 let accounts = &simulation.state.accounts;
                 bad.push((accounts.bad - before.0) / (accounts.offered - before.1));
             }

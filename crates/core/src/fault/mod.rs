@@ -5,6 +5,8 @@ mod catalogue;
 mod event;
 #[cfg(test)]
 mod mending;
+#[cfg(test)]
+mod trial;
 
 pub use card::{Card, Moves, Place, Remedy, Role, Step, Symptom};
 pub(crate) use catalogue::Catalogue;
@@ -67,7 +69,18 @@ faults! {
     F14 = f14_noisy_neighbour::NoisyNeighbour,
     F15 = f15_disk_full::DiskFull,
     F16 = f16_network_loss::NetworkLoss,
+    F17 = f17_partition::Partition,
     F18 = f18_zone_outage::ZoneOutage,
+    F19 = f19_gray_failure::GrayFailure,
+    F20 = f20_spot_preemption::SpotPreemption,
+    F21 = f21_expired_secret::ExpiredSecret,
+    F22 = f22_pool_leak::PoolLeak,
+    F23 = f23_probe_flapping::ProbeFlapping,
+    F24 = f24_slow_third_party::SlowThirdParty,
+    F25 = f25_database_failover::DatabaseFailover,
+    F26 = f26_broker_rebalance::BrokerRebalance,
+    F27 = f27_telemetry_gap::TelemetryGap,
+    F28 = f28_stale_dns::StaleDns,
     #[cfg(test)]
     F99 = test_fault::TestFault,
 }
@@ -89,9 +102,14 @@ impl FaultId {
         self.card().name
     }
 
+    /// What kind of thing it strikes.
+    pub fn strikes(self) -> &'static str {
+        self.model().target_kind().noun()
+    }
+
     /// Whether only held-out levels have it.
     pub fn is_heldout(self) -> bool {
-        matches!(self.to_string().as_str(), "F09" | "F19" | "F26")
+        matches!(self, Self::F09 | Self::F19 | Self::F26)
     }
 
     /// Whether it harms nobody.

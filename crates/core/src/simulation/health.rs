@@ -98,7 +98,8 @@ fn check(table: &ServiceTable, population: &mut Population, failure: f32x4) {
         readmitted *= success;
     }
     let back = population.ejected * readmitted;
-    let in_rotation = population.check_runs.iter().fold(f32x4::ZERO, |sum, &share| sum + share);
+    // Not summed over the runs: rounding would add up over the checks of an episode.
+    let in_rotation = f32x4::ONE - population.ejected;
     let mut carried = in_rotation * success + back;
     for run in 0..table.check_failures.min(CHECK_RUNS) {
         let failed = population.check_runs[run] * failure;

@@ -3,26 +3,28 @@
 mod actions;
 mod arrivals;
 mod autoscale;
-mod databases;
+pub(crate) mod databases;
 mod disks;
 mod health;
 pub(crate) mod impairments;
 mod placement;
 mod quorum;
 mod remedies;
-mod replicas;
+pub(crate) mod replicas;
 mod requests;
-mod responses;
+pub(crate) mod responses;
 mod telemetry;
 mod tenants;
 #[cfg(test)]
 mod theory;
+mod witness;
 
 use std::sync::Arc;
 
 pub(crate) use actions::{accept, apply_due, is_legal, mask};
 pub(crate) use telemetry::{see_edge, write_observation};
 pub(crate) use tenants::begin_decision;
+pub(crate) use witness::{Nobody, Witness};
 
 use crate::{
     lanes::f32x4,
@@ -62,7 +64,7 @@ impl Simulation {
         let ticks = (SETTLING_S / topology.tick_s) as u64;
         for _ in 0..ticks {
             arrivals::steady(topology, state);
-            serve(topology, state);
+            serve(topology, state, &mut Nobody);
         }
         state.tick = 0;
         for service in &mut state.services {
@@ -77,7 +79,8 @@ impl Simulation {
 }
 
 /// One tick.
-pub(crate) fn advance(topology: &Topology, state: &mut ClusterState) {
+pub(crate) fn advance(topology: &Topology, state: &mut ClusterState, witness: &mut impl Witness) {
+    witness.begins(state);
     apply_due(topology, state);
     faults(topology, state);
     databases::advance(topology, state);
@@ -85,12 +88,14 @@ pub(crate) fn advance(topology: &Topology, state: &mut ClusterState) {
     autoscale::advance(topology, state);
     replicas::advance(topology, state);
     arrivals::advance(topology, state);
-    serve(topology, state);
+    serve(topology, state, witness);
+    witness.ended(topology, state);
 }
 
 /// The part of a tick that follows from the arrivals.
-fn serve(topology: &Topology, state: &mut ClusterState) {
+fn serve(topology: &Topology, state: &mut ClusterState, witness: &mut impl Witness) {
     requests::forward(topology, state);
+    witness.forwarded(topology, state);
     responses::backward(topology, state);
     health::advance(topology, state);
     telemetry::advance(topology, state);

@@ -42,6 +42,7 @@ pub(crate) fn scale(topology: &Topology, state: &mut ClusterState, service: usiz
         }
         left += unit.max(0.0);
     }
+    state.services[service].wanted += left;
     count_cores(topology, state);
 }
 
@@ -56,13 +57,12 @@ pub(crate) fn place(topology: &Topology, state: &mut ClusterState, service: usiz
     let table = &topology.services[service];
     count_cores(topology, state);
     while state.services[service].placement.unplaced > SPECK {
-        let unit = state.services[service].placement.unplaced.min(1.0);
+        // A last speck goes with the last replica.
+        let left = state.services[service].placement.unplaced;
+        let unit = if left < 1.0 + SPECK { left } else { 1.0 };
         let Some(node) = roomiest(topology, state, service) else { break };
         let own = &mut state.services[service];
         own.placement.unplaced -= unit;
-        if own.placement.unplaced < SPECK {
-            own.placement.unplaced = 0.0;
-        }
         own.placement.starting[0][node] += unit;
         own.moving = true;
         state.cores_used[node] += unit * table.cores;

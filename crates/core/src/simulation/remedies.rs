@@ -79,6 +79,7 @@ pub(super) fn apply(topology: &Topology, state: &mut ClusterState, action: Actio
             let own = &mut state.services[service.index()];
             // Dropped messages are requests that nobody will answer.
             own.lost += own.depth;
+            own.dropped += f64::from(own.depth.reduce_add());
             own.depth = f32x4::ZERO;
         }
         Action::DisableRetries | Action::EnableRetries => {

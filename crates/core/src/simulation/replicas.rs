@@ -8,9 +8,9 @@ use crate::{
 };
 
 /// Replicas fewer than this are none: what a start-up chain has left moves on at once.
-pub(super) const SPECK: f32 = 1e-3;
+pub(crate) const SPECK: f32 = 1e-3;
 /// Seconds in which a fresh replica warms up (first order), from half its speed.
-const WARM_UP_S: f32 = 20.0;
+pub(crate) const WARM_UP_S: f32 = 20.0;
 /// Seconds between two attempts to place replicas that found no room.
 const SCHEDULE_S: f32 = 5.0;
 /// Share of a service that one scaling step adds or removes, and that a rolling restart takes down at once.
@@ -88,12 +88,10 @@ fn held_for_s(population: &Population, zone: usize) -> f32 {
 /// Sums replicas over each zone's nodes into the lanes that the queues use, and empties lanes that have none left.
 pub(crate) fn fold(topology: &Topology, service: usize, own: &mut ServiceState) {
     let before = own.answering().reduce_add();
-    for (population, running) in own.populations.iter_mut().zip(&mut own.placement.running) {
+    own.placement.sweep(SPECK * 0.1);
+    for (population, running) in own.populations.iter_mut().zip(&own.placement.running) {
         let mut ready = f32x4::ZERO;
-        for (running, node) in running.iter_mut().zip(&topology.nodes) {
-            if *running < SPECK * 0.1 {
-                *running = 0.0;
-            }
+        for (running, node) in running.iter().zip(&topology.nodes) {
             ready += one_hot(node.zone) * f32x4::splat(*running);
         }
         let emptied = ready.simd_le(f32x4::ZERO);
@@ -157,7 +155,12 @@ pub(crate) fn advance(topology: &Topology, state: &mut ClusterState) {
         let up: [f32; NODE_LANES] = std::array::from_fn(|node| {
             if state.nodes.get(node).is_some_and(|host| host.up && !host.stuck) { 1.0 } else { 0.0 }
         });
-        roll_restart(topology, &mut state.services[service], service, up);
+        let old = roll_restart(topology, &mut state.services[service], service, up);
+        if old < 1.0 {
+            for call in &mut state.calls[table.calls.clone()] {
+                call.stale_secret *= old;
+            }
+        }
         let own = &mut state.services[service];
         if own.placement.crashed.iter().any(|&crashed| crashed > 0.0) {
             own.crash_wait_s -= dt;
@@ -168,7 +171,7 @@ pub(crate) fn advance(topology: &Topology, state: &mut ClusterState) {
                 }
             }
         }
-        let arrived = start_up(own, table.startup_stay, up);
+        let arrived = start_up(own, table, up);
         if arrived.simd_gt(f32x8::ZERO).any() {
             let mut joining = [f32x4::ZERO; 2];
             let before = own.answering().reduce_add();
@@ -197,7 +200,7 @@ pub(crate) fn advance(topology: &Topology, state: &mut ClusterState) {
             place(topology, state, service);
         }
         let own = &mut state.services[service];
-        own.cold *= f32x4::splat(1.0 - dt / (WARM_UP_S + dt));
+        own.cold *= f32x4::splat(1.0 - topology.steps.warm);
         let cold: f32 = own.cold.reduce_add();
         if cold < SPECK {
             own.cold = f32x4::ZERO;
@@ -207,14 +210,17 @@ pub(crate) fn advance(topology: &Topology, state: &mut ClusterState) {
 }
 
 /// Moves starting replicas through their stages on the nodes that are up; returns those that now run, by node.
-fn start_up(own: &mut ServiceState, stay: f32, up: [f32; NODE_LANES]) -> f32x8 {
-    let leave = f32x8::splat(1.0 - stay) * f32x8::from(up);
+///
+/// Each stage is an exact exponential, fed over the tick by the one before.
+fn start_up(own: &mut ServiceState, table: &ServiceTable, up: [f32; NODE_LANES]) -> f32x8 {
+    let leave = f32x8::splat(1.0 - table.startup_stay) * f32x8::from(up);
+    let pass = f32x8::splat(table.startup_pass) * f32x8::from(up);
     let speck = f32x8::splat(SPECK) * f32x8::from(up);
     let mut arriving = f32x8::ZERO;
     for stage in &mut own.placement.starting {
         let before = f32x8::from(*stage);
         let total = before + arriving;
-        let left = total.simd_lt(speck).bitselect(total, before * leave);
+        let left = total.simd_lt(speck).bitselect(total, before * leave + arriving * pass);
         *stage = (total - left).to_array();
         arriving = left;
     }
@@ -236,10 +242,14 @@ fn join(population: &mut Population, joining: f32x4) {
     population.ready += joining;
 }
 
-fn roll_restart(topology: &Topology, own: &mut ServiceState, service: usize, up: [f32; NODE_LANES]) {
+/// Stops the next replicas of a rolling restart; returns the factor by which the share of old ones among those that run
+/// falls, since only old ones are stopped.
+fn roll_restart(topology: &Topology, own: &mut ServiceState, service: usize, up: [f32; NODE_LANES]) -> f32 {
     if own.restart_left == [0.0; 2] {
-        return;
+        return 1.0;
     }
+    let (old, all) = (own.restart_left[HEALTHY] + own.restart_left[IMPAIRED], own.placement.running());
+    let mut stopped = 0.0;
     // Replicas that wait for their node are down for another reason.
     let starting = own.placement.starting.iter().flat_map(|stage| stage.iter().zip(up).map(|(count, up)| count * up));
     let under_way: f32 = starting.sum();
@@ -257,8 +267,26 @@ fn roll_restart(topology: &Topology, own: &mut ServiceState, service: usize, up:
             }
         }
         room -= count;
+        stopped += count;
         own.restart_left[kind] = if left - count < SPECK { 0.0 } else { left - count };
     }
+    if own.restart_left == [0.0; 2] {
+        return 0.0;
+    }
+    ((1.0 - stopped / old) * all / (all - stopped).max(SPECK)).clamp(0.0, 1.0)
+}
+
+/// Stops a share of a service's running replicas wherever their nodes are up, and starts them anew where they were.
+pub(crate) fn recycle(topology: &Topology, state: &mut ClusterState, service: usize, share: f32) {
+    let own = &mut state.services[service];
+    for node in (0..topology.nodes.len()).filter(|&node| state.nodes[node].up) {
+        for kind in [HEALTHY, IMPAIRED] {
+            let amount = own.placement.running[kind][node] * share;
+            stop(topology, own, service, node, kind, amount, Stop::Graceful);
+            own.placement.starting[0][node] += amount;
+        }
+    }
+    own.moving = true;
 }
 
 /// Crashes every replica of one population in one zone, as when they run out of memory together.

@@ -30,7 +30,7 @@ pub(super) fn split(topology: &Topology, state: &mut ClusterState, weight: f32x4
             continue;
         }
         let shed = (to_shed / class).min(1.0);
-        to_shed -= shed * class;
+        to_shed = (to_shed - shed * class).max(0.0);
         for (index, tenant) in topology.tenants.iter().enumerate().filter(|(_, t)| of_class(t.priority)) {
             let offered = tenant.share * per_s;
             let let_in = (offered * (1.0 - shed)).min(tenant.quota_per_s);
@@ -61,8 +61,8 @@ pub(super) fn charge(topology: &Topology, state: &mut ClusterState) {
             continue;
         }
         let failed = (entry.first_per_s * bad_share(entry)).reduce_add();
-        let refused = (entry.first_per_s * (f32x4::ONE - own.taken)).reduce_add().min(failed);
-        let others = (failed - refused) / (first - refused).max(1e-6);
+        let refused = (entry.first_per_s * (f32x4::ONE - own.taken)).reduce_add().min(failed).max(0.0);
+        let others = ((failed - refused) / (first - refused).max(1e-6)).clamp(0.0, 1.0);
         let mut left = refused;
         let total: f32 = topology.tenants.iter().filter(|t| t.entry == index).map(|t| t.share).sum();
         for step in 0..=LEAST_PRIORITY {
@@ -75,7 +75,7 @@ pub(super) fn charge(topology: &Topology, state: &mut ClusterState) {
                 continue;
             }
             let refused = (left / class).min(1.0);
-            left -= refused * class;
+            left = (left - refused * class).max(0.0);
             let bad = refused + (1.0 - refused) * others;
             for (tenant, sums) in topology.tenants.iter().zip(&mut state.tenants) {
                 if of_class(&tenant) {

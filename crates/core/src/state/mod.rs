@@ -144,6 +144,19 @@ impl Placement {
             + self.crashed[node]
     }
 
+    /// Adds what runs in amounts below `speck` to where there is most, so that no rounding leaves replicas behind.
+    pub(crate) fn sweep(&mut self, speck: f32) {
+        let mut swept = 0.0;
+        for running in self.running.iter_mut().flatten().filter(|running| **running < speck) {
+            swept += std::mem::take(running);
+        }
+        if swept > 0.0 {
+            let places = self.running.iter_mut().chain(&mut self.starting).chain([&mut self.crashed]).flatten();
+            let fullest = places.max_by(|a, b| a.total_cmp(b));
+            *fullest.filter(|place| **place > 0.0).unwrap_or(&mut self.unplaced) += swept;
+        }
+    }
+
     /// Replicas that run, summed in the nodes' order on every machine.
     pub(crate) fn running(&self) -> f32 {
         self.running.iter().flatten().sum()
@@ -203,6 +216,8 @@ pub(crate) struct ServiceState {
     pub unseen: f32x4,
     /// Ratio of requests that fail because they write and there is no primary to write to.
     pub write_error: f32x4,
+    /// Ratio of requests that fail however often they are tried, where any do.
+    pub lasting: f32x4,
     /// Ratio of successful answers that are wrong.
     pub wrong: f32x4,
     /// Ratio of requests that fail, calls included, late answers not counted.
@@ -219,11 +234,15 @@ pub(crate) struct ServiceState {
     pub sessions: f32,
     /// Seconds for which consumers of a broker still pause.
     pub pause_s: f32,
+    /// Messages of a broker that were dropped, since the episode's start.
+    pub dropped: f64,
     /// Messages in a broker, and the ratio of publications it refuses.
     pub depth: f32x4,
     pub refused: f32x4,
-    /// Messages taken by consumers per second.
+    /// Messages taken by consumers per second, and those that they could take if they did not pause.
     pub consumed_per_s: f32x4,
+    /// See `consumed_per_s`.
+    pub pull_per_s: f32x4,
     /// Requests and failures since the last scrape.
     pub requests: f32x4,
     pub failures: f32x4,
@@ -271,12 +290,16 @@ pub(crate) struct CallState {
     pub waiting: [f32x4; DELAY_STAGES],
     /// Whether any retry waits or is due.
     pub retrying: bool,
+    /// Retries that were due in this tick, per second; stale unless some wait.
+    pub due_per_s: f32x4,
     /// Share of the attempts that the network loses, and the seconds that it adds, by the zone that answers.
     pub loss: f32x4,
     /// See `loss`.
     pub delay_s: f32x4,
     /// Share of the caller's replicas that hold a secret that is no longer valid.
     pub stale_secret: f32,
+    /// Whether answers trickle in: nobody falls back unless a breaker is held open.
+    pub trickles: bool,
     /// Calls and accepted calls per second, smoothed, and the share that adaptive throttling lets pass.
     pub asked_per_s: f32,
     /// See `asked_per_s`.

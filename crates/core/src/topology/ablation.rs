@@ -71,6 +71,7 @@ fn of_service(off: &dyn Fn(Rule) -> bool, service: &mut ServiceTable) {
     set(Rule::CacheSize, &mut service.cache_size, 1.0);
     set(Rule::Collection, &mut service.collection_loss, 0.0);
     set(Rule::StartUp, &mut service.startup_stay, 0.0);
+    set(Rule::StartUp, &mut service.startup_pass, 1.0);
     set(Rule::WarmUp, &mut service.cold_loss, 0.0);
     set(Rule::Grace, &mut service.grace_s, 0.0);
     set(Rule::Sessions, &mut service.issue_work, 0.0);
@@ -105,9 +106,9 @@ fn of_call(off: &dyn Fn(Rule) -> bool, tick_s: f32, call: &mut CallTable) {
         (call.delay_stay, call.delay_pass) = (0.0, 1.0);
     }
     if off(Rule::ExactStages) {
-        // Euler's explicit step, which loses its footing where a stage is shorter than a tick.
+        // Euler's explicit step, which holds back for a tick what stays in a stage for less than that.
         let stage_s = (call.timeout_s + call.backoff_s) / DELAY_STAGES as f32;
-        (call.delay_stay, call.delay_pass) = (1.0 - tick_s / stage_s, 0.0);
+        (call.delay_stay, call.delay_pass) = ((1.0 - tick_s / stage_s).max(0.0), 0.0);
     }
     if off(Rule::Breaker) {
         call.breaker = false;

@@ -23,6 +23,7 @@ use crate::{
     queueing::{self, QueueTable},
     rules::{Rule, RulesOff},
     scenario::{Call, CallMode, Node, Scenario, ScenarioError, Service, ServiceClass},
+    simulation::{replicas, responses},
 };
 
 /// Everything about a cluster that an episode cannot change; shared by every environment of a batch.
@@ -53,6 +54,7 @@ pub struct Topology {
     /// Below this share of replicas in rotation, traffic goes to all of them.
     pub(crate) panic_ratio: f32,
     pub(crate) actuation_ticks: u64,
+    pub(crate) steps: Steps,
     pub(crate) is_noisy: bool,
     pub(crate) telemetry_noise: f32,
     pub(crate) telemetry_loss: f32,
@@ -79,6 +81,28 @@ pub struct Topology {
     service_names: Vec<String>,
     node_names: Vec<String>,
     zone_names: Vec<String>,
+}
+
+/// Shares of the way to its input that each smoothed quantity goes in a tick.
+#[derive(Debug)]
+pub(crate) struct Steps {
+    pub breaker: f32,
+    pub throttle: f32,
+    pub bad: f32,
+    /// Share of the cold replicas that warm up.
+    pub warm: f32,
+}
+
+impl Steps {
+    fn new(tick_s: f32) -> Self {
+        let step = |seconds: f32| 1.0 - exp_scalar(-tick_s / seconds);
+        Self {
+            breaker: step(responses::BREAKER_WINDOW_S),
+            throttle: step(responses::THROTTLE_WINDOW_S),
+            bad: step(responses::BAD_WINDOW_S),
+            warm: step(replicas::WARM_UP_S),
+        }
+    }
 }
 
 /// Share of memory in use beyond which garbage collection takes time.
@@ -189,6 +213,7 @@ impl Topology {
             } else {
                 0
             },
+            steps: Steps::new(tick_s),
             is_noisy: on(Rule::ArrivalNoise),
             telemetry_noise: if on(Rule::TelemetryNoise) { scenario.telemetry.noise } else { 0.0 },
             telemetry_loss: if on(Rule::TelemetryNoise) { scenario.telemetry.loss } else { 0.0 },

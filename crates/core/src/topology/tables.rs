@@ -35,6 +35,8 @@ pub(crate) struct ServiceTable {
     pub collects: bool,
     /// Probability that a replica stays in its start-up stage for a tick.
     pub startup_stay: f32,
+    /// Share of a tick's arrivals in a start-up stage that pass it within the tick.
+    pub startup_pass: f32,
     pub grace_s: f32,
     pub check_us: u64,
     pub check_timeout_s: f32,
@@ -196,7 +198,8 @@ pub(super) fn service_table(
         memory: service.memory,
         queue_memory: service.queue_memory,
         collects: service.memory + service.queue_memory > COLLECTION_BEGINS,
-        startup_stay: if stage_s > 0.0 { exp_scalar(-tick_s / stage_s) } else { 0.0 },
+        startup_stay: stay(stage_s, tick_s),
+        startup_pass: pass(stage_s, tick_s),
         grace_s: service.grace_s,
         check_us: (service.health.interval_s * 1e6) as u64,
         check_timeout_s: service.health.timeout_ms / 1000.0,
@@ -240,7 +243,6 @@ pub(super) fn call_table(call: &Call, index_of: &dyn Fn(&str) -> usize, tick_s: 
     let timeout_s = call.timeout_ms / 1000.0;
     let backoff_s = call.backoff_ms / 1000.0;
     let stage_s = (timeout_s + backoff_s) / DELAY_STAGES as f32;
-    let stay = exp_scalar(-tick_s / stage_s);
     CallTable {
         from: index_of(&call.from),
         to: index_of(&call.to),
@@ -255,7 +257,17 @@ pub(super) fn call_table(call: &Call, index_of: &dyn Fn(&str) -> usize, tick_s: 
         quorum: call.quorum,
         fallback: call.fallback,
         waits: 1.0,
-        delay_stay: stay,
-        delay_pass: 1.0 - (1.0 - stay) * stage_s / tick_s,
+        delay_stay: stay(stage_s, tick_s),
+        delay_pass: pass(stage_s, tick_s),
     }
+}
+
+/// Probability that what is in an exponential stage stays in it for a tick.
+fn stay(stage_s: f32, tick_s: f32) -> f32 {
+    if stage_s > 0.0 { exp_scalar(-tick_s / stage_s) } else { 0.0 }
+}
+
+/// Share of what enters a stage during a tick that has left it at the tick's end.
+fn pass(stage_s: f32, tick_s: f32) -> f32 {
+    1.0 - (1.0 - stay(stage_s, tick_s)) * stage_s / tick_s
 }

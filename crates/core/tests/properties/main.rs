@@ -1,11 +1,14 @@
 //! Properties that every scenario keeps, one file per subject.
 
+mod conservation;
 mod determinism;
 mod documents;
 mod faults;
 mod generated;
+mod halving;
 mod levels;
 mod play;
+mod random_cluster;
 mod scenarios;
 mod snapshots;
 mod topology;
