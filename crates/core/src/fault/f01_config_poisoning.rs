@@ -89,11 +89,4 @@ impl FaultModel for ConfigPoisoning {
             }
         }
     }
-
-    fn end(&self, topology: &Topology, state: &mut ClusterState, event: &FaultEvent) {
-        if event.mended {
-            // A mended fault acts no longer than this: whoever mended it sees to the rest.
-            impairments::release_all(topology, state, impairments::Release::Recover, event.slot);
-        }
-    }
 }
