@@ -45,6 +45,10 @@ impl FaultModel for JwtExpiryStorm {
         (0.0, 1.0)
     }
 
+    fn mended_by(&self) -> Option<Remedy> {
+        Some(Remedy::RotateSecret)
+    }
+
     fn begin(&self, _topology: &Topology, state: &mut ClusterState, event: &FaultEvent) {
         if let Some(service) = event.service() {
             state.services[service].sessions *= 1.0 - event.magnitude;

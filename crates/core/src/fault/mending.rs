@@ -26,13 +26,14 @@ fn a_mended_fault_ends_long_before_its_time() {
         let topology = Topology::new(scenario).expect("its topology");
         let settled = Simulation::settled(topology.clone());
         let mut simulation = Simulation::new(topology.clone());
-        for k in 0..4 {
+        // Mended in the midst of it, as a human does, who ends it, and after its end.
+        for (k, end_tick) in [(0, 2050), (1, 350), (2, 300), (3, 2050), (4, 350), (5, 300)] {
             simulation.reset(Level::draw(Split::Train, 8, k), &settled);
             let mut bad = Vec::new();
             for tick in 0..1200 {
-                if tick == 350 {
-                    simulation.state.faults[0].mended = true;
-                }
+                let event = &mut simulation.state.faults[0];
+                event.mended = tick >= 350;
+                event.end_tick = end_tick;
                 let before = (simulation.state.accounts.bad, simulation.state.accounts.offered);
                 advance(&topology, &mut simulation.state, &mut crate::simulation::Nobody);
                 let accounts = &simulation.state.accounts;

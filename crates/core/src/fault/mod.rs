@@ -129,7 +129,8 @@ pub(crate) trait FaultModel: Sync {
     fn target_kind(&self) -> TargetKind;
     /// Least and greatest magnitude, in the fault's own unit.
     fn magnitude_range(&self) -> (f32, f32);
-    /// Whether it goes on acting after its end, without its trigger, until its cause is removed.
+    /// Whether it goes on acting after its end, without its trigger; where its cause is removed, it says what becomes of
+    /// what is left.
     fn lingers(&self) -> bool {
         false
     }
