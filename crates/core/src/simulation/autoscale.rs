@@ -23,7 +23,9 @@ pub(super) fn advance(topology: &Topology, state: &mut ClusterState) {
 fn look(topology: &Topology, state: &mut ClusterState, index: usize, table: &AutoscalerTable) {
     let own = &state.services[table.service];
     let (wanted, limits) = (own.wanted, &topology.services[table.service]);
-    let relative = own.telemetry.utilisation / table.target;
+    let seen = own.telemetry.utilisation / table.target;
+    // Replicas that do not run yet count as idle where there are too few: they are on their way.
+    let relative = if seen > 1.0 { (seen * own.answering().reduce_add() / wanted).max(1.0) } else { seen };
     let exact = if (relative - 1.0).abs() <= table.tolerance { wanted } else { (wanted * relative).ceil() };
     let most = (2.0 * wanted).max(wanted + MOST_ADDED);
     let recommended = exact.min(most).clamp(limits.min_replicas, limits.max_replicas);

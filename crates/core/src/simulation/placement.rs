@@ -107,6 +107,7 @@ fn takes(topology: &Topology, state: &ClusterState, table: &ServiceTable, node: 
         && own.up
         && !own.drained
         && !own.stuck
+        && own.disk < 1.0
         && zone_cores(topology, state, host.zone) + table.cores <= topology.zone_quota[host.zone] + 1e-3
         && state.cores_used[node] + table.cores <= host.cores + 1e-3
 }

@@ -153,7 +153,7 @@ pub(crate) fn advance(topology: &Topology, state: &mut ClusterState) {
         }
         let table = &topology.services[service];
         let up: [f32; NODE_LANES] = std::array::from_fn(|node| {
-            if state.nodes.get(node).is_some_and(|host| host.up && !host.stuck) { 1.0 } else { 0.0 }
+            if state.nodes.get(node).is_some_and(|host| host.up && !host.stuck && host.disk < 1.0) { 1.0 } else { 0.0 }
         });
         let old = roll_restart(topology, &mut state.services[service], service, up);
         if old < 1.0 {

@@ -239,9 +239,6 @@ fn serve_population(
     let pooled = population.ready * splat(table.pool * trouble.pool) / (service_s + calls_mean);
     let capacity = (servers / service_s).fast_min(pooled);
     let accepted = offered * splat(1.0 - trouble.refuse);
-    let room = (population.ready * splat(table.queue_limit) - population.in_system).fast_max(f32x4::ZERO);
-    let admitted = accepted.fast_min(room * per_dt + capacity);
-
     let before = population.in_system;
     let (servers_of, before_of) = (servers.to_array(), before.to_array());
     let mut h = [1.0; 4];
@@ -249,6 +246,10 @@ fn serve_population(
         h[zone] = queues.h(servers_of[zone], before_of[zone]);
     }
     let h = f32x4::from(h);
+    // What a full queue has served, and the room that is left, are admitted: the queue ends the tick at its bound at most.
+    let limit = population.ready * splat(table.queue_limit);
+    let room = (limit - before) * per_dt + capacity * limit / (limit + h);
+    let admitted = accepted.fast_min(room.fast_max(f32x4::ZERO));
     // dx/dt = admitted - capacity x / (x + h), implicit in x: the positive root, in the form without cancellation.
     let work = dt * capacity;
     let a = before + dt * admitted;
