@@ -42,10 +42,6 @@ impl FaultModel for PoisonMessage {
         (0.0, 1.0)
     }
 
-    fn mended_by(&self) -> Option<Remedy> {
-        Some(Remedy::FlushQueue)
-    }
-
     fn advance(&self, _topology: &Topology, state: &mut ClusterState, event: &FaultEvent, tick: u64) {
         if let (Some(service), false) = (event.service(), event.mended) {
             let blocked = &mut state.services[service].condition.blocked;

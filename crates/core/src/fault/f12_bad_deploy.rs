@@ -68,10 +68,6 @@ impl FaultModel for BadDeploy {
         (0.0, 1.0)
     }
 
-    fn mended_by(&self) -> Option<Remedy> {
-        Some(Remedy::Rollback)
-    }
-
     fn lingers(&self) -> bool {
         true
     }

@@ -55,10 +55,6 @@ impl FaultModel for DiskFull {
         (0.0, 1.0)
     }
 
-    fn mended_by(&self) -> Option<Remedy> {
-        Some(Remedy::ClearDisk)
-    }
-
     fn advance(&self, topology: &Topology, state: &mut ClusterState, event: &FaultEvent, _tick: u64) {
         let Some(node) = event.node() else { return };
         if event.mended {
