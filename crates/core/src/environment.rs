@@ -8,11 +8,12 @@ use crate::{
     action::Action,
     audit::Audit,
     fault::{FaultEvent, FaultId, FaultTarget},
+    ids::NodeId,
     level::Level,
     reward::RewardTerms,
     simulation::{self, Nobody, Simulation, Witness},
     snapshot::{self, SnapshotError},
-    state::{Accounts, ClusterState},
+    state::{Accounts, ClusterState, IMPAIRED},
     topology::Topology,
 };
 
@@ -68,6 +69,8 @@ pub struct FaultReport {
     pub id: FaultId,
     /// What it strikes.
     pub target: FaultTarget,
+    /// The node or zone of its target that it strikes, where it strikes only one.
+    pub place: Option<FaultTarget>,
     /// Seconds from the episode's start to its onset.
     pub onset_s: f64,
     /// Seconds from the episode's start to its end.
@@ -196,6 +199,30 @@ impl Environment {
         faults.map(|event| self.report(event)).collect()
     }
 
+    /// What of the level's catalogue harms nobody, by onset.
+    pub fn herrings(&self) -> Vec<FaultReport> {
+        let herrings = self.simulation.state.faults.iter().filter(|event| event.id.is_herring());
+        herrings.map(|event| self.report(event)).collect()
+    }
+
+    /// The nodes that a fault strikes: its own, those of its zone, or those that host impaired replicas of its service
+    /// (of any service where it strikes the whole cluster), and where none is impaired, every host.
+    pub fn struck_nodes(&self, fault: &FaultReport) -> Vec<NodeId> {
+        let Simulation { topology, state } = &self.simulation;
+        let nodes = || (0..topology.num_nodes() as u32).map(NodeId);
+        let services = match fault.place.unwrap_or(fault.target) {
+            FaultTarget::Node(node) => return vec![node],
+            FaultTarget::Zone(zone) => return nodes().filter(|&node| topology.node_zone(node) == zone).collect(),
+            FaultTarget::Service(service) => &state.services[service.index()..=service.index()],
+            FaultTarget::Cluster => &state.services,
+        };
+        let placements = || services.iter().map(|own| &own.placement);
+        let impaired = |node: &NodeId| placements().any(|place| place.running[IMPAIRED][node.index()] > 0.0);
+        let hosts = |node: &NodeId| placements().any(|place| place.on_node(node.index()) > 0.0);
+        let struck: Vec<NodeId> = nodes().filter(impaired).collect();
+        if struck.is_empty() { nodes().filter(hosts).collect() } else { struck }
+    }
+
     /// The faults that are active now.
     pub fn active_faults(&self) -> Vec<FaultReport> {
         let tick = self.simulation.state.tick;
@@ -213,6 +240,7 @@ impl Environment {
         FaultReport {
             id: event.id,
             target: event.target,
+            place: event.id.model().place(&self.simulation.topology, event),
             onset_s: event.onset_tick as f64 * tick_s,
             end_s: event.end_tick as f64 * tick_s,
         }

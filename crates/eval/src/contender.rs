@@ -9,7 +9,7 @@ use std::{
 
 use microcloud_core::Topology;
 use microcloud_policy::{
-    Baseline, Policy, RegistryError, baseline, check_baseline_name,
+    Baseline, Policy, PrivilegedPolicy, RegistryError, baseline, check_baseline_name,
     network::{CheckpointError, CheckpointPolicy, POLICY_FILE, PolicyFile, resolve, verified_file},
 };
 
@@ -32,6 +32,15 @@ impl Contender {
         M: Fn(&Arc<Topology>) -> Result<Box<dyn Policy>, PolicyError> + Send + Sync + 'static,
     {
         Self { name: name.into(), make: Arc::new(move |topology| make(topology).map(Baseline::Observing)) }
+    }
+
+    /// A contender whose policies see the environment itself.
+    pub fn privileged<P, M>(name: impl Into<String>, make: M) -> Self
+    where
+        P: PrivilegedPolicy + 'static,
+        M: Fn() -> P + Send + Sync + 'static,
+    {
+        Self { name: name.into(), make: Arc::new(move |_| Ok(Baseline::Privileged(Box::new(make())))) }
     }
 
     /// The baseline of that name.

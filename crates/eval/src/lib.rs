@@ -9,6 +9,7 @@ mod contender;
 mod episode;
 mod error;
 mod evaluate;
+mod faults;
 mod file;
 mod play;
 mod record;
@@ -21,6 +22,10 @@ pub use contender::{Contender, PolicyError};
 pub use episode::EpisodeOutcome;
 pub use error::EvaluationError;
 pub use evaluate::{EvaluationConfig, evaluate};
+pub use faults::{
+    FAULT_LEVELS, FaultRow, FaultTableError, LEAST_SHARE, LEAST_SHIFT, PlanRow, REFERENCE, Rival, SymptomRow, WINDOW_S,
+    fault_page, fault_row, fault_table, only_fault, rivals, symptoms,
+};
 pub use file::replace_file;
 pub use play::{Progress, mean_return, play};
 pub use record::Recorder;

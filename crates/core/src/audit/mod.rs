@@ -145,6 +145,7 @@ impl Witness for Audit {
     fn forwarded(&mut self, topology: &Topology, state: &ClusterState) {
         let dt = f64::from(topology.tick_s);
         let mut arriving = vec![0.0; state.services.len()];
+        let severed = state.condition.cut().is_some();
         for (table, entry) in topology.entries.iter().zip(&state.entries) {
             arriving[table.to] += sum(entry.attempts_per_s);
         }
@@ -156,7 +157,9 @@ impl Witness for Audit {
         }
         for (service, own) in state.services.iter().enumerate() {
             let offered = sum(own.offered_per_s);
-            self.note(Balance::Routing, (offered - arriving[service]) * dt, offered * dt);
+            let gained = (offered - arriving[service]) * dt;
+            // What would cross a cut is lost on the way: then nothing may be gained.
+            self.note(Balance::Routing, if severed { gained.max(0.0) } else { gained }, offered * dt);
             for zone in 0..4 {
                 let of = |lanes: f32x4| f64::from(lanes.to_array()[zone]) * dt;
                 let (offered, admitted) = (of(own.offered_per_s), of(own.admitted_per_s));

@@ -41,7 +41,7 @@ pub enum Role {
 }
 
 /// A feature of the observation that moves while a fault is active.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Symptom {
     /// Whose feature.
     pub place: Place,
@@ -75,7 +75,7 @@ pub enum Place {
     OtherNode,
     /// The zone of the struck replicas.
     Zone,
-    /// The services that most requests need, in the order of their load, up to four.
+    /// The services that requests need and that have the most work, up to six, callees before callers.
     Busiest,
     /// The whole.
     Cluster,

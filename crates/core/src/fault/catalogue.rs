@@ -7,7 +7,7 @@ use crate::{
     ids::{NodeId, ServiceId, ZoneId},
     level::{Level, Split},
     rng::{CounterRng, Stream},
-    scenario::{Fault, Scenario},
+    scenario::{Fault, Node, Scenario},
 };
 
 /// The scenario's faults with their targets resolved.
@@ -204,8 +204,11 @@ fn targets(scenario: &Scenario, managed: &[bool], fault: &Fault) -> Vec<FaultTar
             .filter(|(_, service)| kind.fits(service))
             .map(|(index, _)| FaultTarget::Service(ServiceId(index as u32)))
             .collect(),
-        TargetKind::Node => {
-            let nodes = scenario.nodes.iter().enumerate().filter(|(_, node)| wanted(&node.name));
+        kind @ (TargetKind::Node | TargetKind::SpotNode) => {
+            let spot_only =
+                kind == TargetKind::SpotNode && fault.targets.is_empty() && scenario.nodes.iter().any(|node| node.spot);
+            let fits = |node: &Node| wanted(&node.name) && (node.spot || !spot_only);
+            let nodes = scenario.nodes.iter().enumerate().filter(|(_, node)| fits(node));
             nodes.map(|(index, _)| FaultTarget::Node(NodeId(index as u32))).collect()
         }
         TargetKind::Zone => {

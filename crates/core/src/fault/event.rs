@@ -33,6 +33,8 @@ pub(crate) enum TargetKind {
     Sessions,
     External,
     Node,
+    /// A node that the provider may take back, where the scenario has any, else any node.
+    SpotNode,
     Zone,
 }
 
@@ -59,7 +61,7 @@ impl TargetKind {
             Self::Database => "database",
             Self::Sessions => "service with sessions",
             Self::External => "external service",
-            Self::Node => "node",
+            Self::Node | Self::SpotNode => "node",
             Self::Zone => "zone",
         }
     }

@@ -19,10 +19,7 @@ const CARD: Card = Card {
     what: "Some replicas of a service take longer for every request; their queues and their callers' pools fill.",
     magnitude: "milliseconds added to each request, with a standard deviation of a quarter of it",
     time: "step",
-    symptoms: &[
-        symptom(Place::Target, "p99_latency", Moves::Up),
-        symptom(Place::Callers, "p99_latency", Moves::Up),
-    ],
+    symptoms: &[symptom(Place::Target, "p99_latency", Moves::Up), symptom(Place::Callers, "p99_latency", Moves::Up)],
     right: &[Step::once(Remedy::Restart, Place::Target)],
     right_words: "restart the service, slow replicas first, or drain their node",
     wrong: &[Step::repeated(Remedy::ScaleDown, Place::Target, 2, 10.0)],

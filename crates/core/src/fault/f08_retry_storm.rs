@@ -58,7 +58,7 @@ impl FaultModel for RetryStorm {
     }
 
     fn advance(&self, topology: &Topology, state: &mut ClusterState, event: &FaultEvent, tick: u64) {
-        let Some(service) = event.service() else { return };
+        let Some(service) = event.service().filter(|_| !event.mended) else { return };
         if event.is_active(tick) {
             state.services[service].condition.speed *= event.magnitude;
         }

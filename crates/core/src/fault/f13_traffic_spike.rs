@@ -15,8 +15,12 @@ const CARD: Card = Card {
     magnitude: "factor on the users' requests at full strength",
     time: "ramp of 10 to 60 s",
     symptoms: &[symptom(Place::Cluster, "load", Moves::Up), symptom(Place::Busiest, "utilisation", Moves::Up)],
-    right: &[Step::repeated(Remedy::ScaleUp, Place::Busiest, 4, 25.0).after(15.0)],
-    right_words: "scale the busiest services early; shed what is too much",
+    right: &[
+        Step::repeated(Remedy::ScaleUp, Place::Busiest, 2, 30.0).after(15.0),
+        // One step down of the larger number is nearly two steps up.
+        Step::once(Remedy::ScaleDown, Place::Busiest).after(600.0),
+    ],
+    right_words: "scale the busiest services early, those behind first, and back when it is over; shed what is too much",
     wrong: &[Step::repeated(Remedy::ScaleDown, Place::Busiest, 1, 5.0)],
     wrong_words: "restart, or scale down when errors make the load look lower",
     role: Role::Scored,

@@ -3,6 +3,10 @@
 mod card;
 mod catalogue;
 mod event;
+#[cfg(test)]
+mod mending;
+#[cfg(test)]
+mod trial;
 
 pub use card::{Card, Moves, Place, Remedy, Role, Step, Symptom};
 pub(crate) use catalogue::Catalogue;
@@ -48,14 +52,35 @@ macro_rules! faults {
 }
 
 faults! {
+    F00 = f00_red_herring::RedHerring,
+    F01 = f01_config_poisoning::ConfigPoisoning,
+    F02 = f02_jwt_expiry_storm::JwtExpiryStorm,
+    F03 = f03_poison_message::PoisonMessage,
     F04 = f04_replica_crash::ReplicaCrash,
     F05 = f05_latency::Latency,
+    F06 = f06_intermittent_errors::IntermittentErrors,
+    F07 = f07_silent_corruption::SilentCorruption,
     F08 = f08_retry_storm::RetryStorm,
     F09 = f09_cold_cache::ColdCache,
+    F10 = f10_gc_death_spiral::GcDeathSpiral,
     F11 = f11_memory_leak::MemoryLeak,
+    F12 = f12_bad_deploy::BadDeploy,
     F13 = f13_traffic_spike::TrafficSpike,
     F14 = f14_noisy_neighbour::NoisyNeighbour,
+    F15 = f15_disk_full::DiskFull,
+    F16 = f16_network_loss::NetworkLoss,
+    F17 = f17_partition::Partition,
     F18 = f18_zone_outage::ZoneOutage,
+    F19 = f19_gray_failure::GrayFailure,
+    F20 = f20_spot_preemption::SpotPreemption,
+    F21 = f21_expired_secret::ExpiredSecret,
+    F22 = f22_pool_leak::PoolLeak,
+    F23 = f23_probe_flapping::ProbeFlapping,
+    F24 = f24_slow_third_party::SlowThirdParty,
+    F25 = f25_database_failover::DatabaseFailover,
+    F26 = f26_broker_rebalance::BrokerRebalance,
+    F27 = f27_telemetry_gap::TelemetryGap,
+    F28 = f28_stale_dns::StaleDns,
     #[cfg(test)]
     F99 = test_fault::TestFault,
 }
@@ -77,9 +102,14 @@ impl FaultId {
         self.card().name
     }
 
+    /// What kind of thing it strikes.
+    pub fn strikes(self) -> &'static str {
+        self.model().target_kind().noun()
+    }
+
     /// Whether only held-out levels have it.
     pub fn is_heldout(self) -> bool {
-        matches!(self.to_string().as_str(), "F09" | "F19" | "F26")
+        matches!(self, Self::F09 | Self::F19 | Self::F26)
     }
 
     /// Whether it harms nobody.
@@ -99,12 +129,17 @@ pub(crate) trait FaultModel: Sync {
     fn target_kind(&self) -> TargetKind;
     /// Least and greatest magnitude, in the fault's own unit.
     fn magnitude_range(&self) -> (f32, f32);
-    /// Whether it goes on acting after its end, without its trigger, until its cause is removed.
+    /// Whether it goes on acting after its end, without its trigger; where its cause is removed, it says what becomes of
+    /// what is left.
     fn lingers(&self) -> bool {
         false
     }
     /// The extended action that removes its cause, sent to what it strikes.
     fn mended_by(&self) -> Option<Remedy> {
+        None
+    }
+    /// The node or zone of its target that it strikes, where it strikes only one.
+    fn place(&self, _topology: &Topology, _event: &FaultEvent) -> Option<FaultTarget> {
         None
     }
     /// What happens at the onset.

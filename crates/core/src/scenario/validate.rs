@@ -268,7 +268,9 @@ fn check_fault(scenario: &Scenario, index: usize, fault: &Fault) -> Check {
             TargetKind::Cluster => {
                 return Err(format!("{}: it strikes the whole cluster and takes no target", key("targets")));
             }
-            TargetKind::Node => known(&key("targets"), target, "node", scenario.nodes.iter().map(|n| n.name.as_str()))?,
+            TargetKind::Node | TargetKind::SpotNode => {
+                known(&key("targets"), target, "node", scenario.nodes.iter().map(|n| n.name.as_str()))?
+            }
             TargetKind::Zone => known(&key("targets"), target, "zone", scenario.zones.iter().map(|z| z.name.as_str()))?,
             _ => {
                 let fitting = scenario.services.iter().filter(|service| kind.fits(service));

@@ -1,7 +1,7 @@
 //! What users ask for: a level's load, its slow cycle, noise and the faults' factor, split over zones.
 
 use crate::{
-    lanes::f32x4,
+    lanes::{f32x4, ratio},
     level::Level,
     rng::{CounterRng, Stream},
     simulation::tenants,
@@ -66,9 +66,26 @@ fn split(topology: &Topology, state: &mut ClusterState, per_s: f32) {
         state.turned_away_per_s = f32x4::ZERO;
         state.arrivals_per_s = spread(weight, present(0)) * f32x4::splat(per_s);
         state.entries[0].first_per_s = state.arrivals_per_s;
-        return;
+        state.turned_away_per_s = f32x4::ZERO;
+    } else {
+        tenants::split(topology, state, weight, per_s);
     }
-    tenants::split(topology, state, weight, per_s);
+    if state.condition.stale_share * state.condition.stale_lost > 0.0 {
+        mislead(state, weight);
+    }
+}
+
+/// Users whom a stale record leads nowhere never get in.
+#[cold]
+fn mislead(state: &mut ClusterState, weight: f32x4) {
+    let condition = &state.condition;
+    let misled = condition.stale_weight * f32x4::splat(condition.stale_share * condition.stale_lost);
+    let lost = ratio(misled, weight).fast_min(f32x4::ONE);
+    for entry in &mut state.entries {
+        let gone = entry.first_per_s * lost;
+        entry.first_per_s -= gone;
+        state.turned_away_per_s += gone;
+    }
 }
 
 /// A zone's share of traffic that may go to any zone in `present`: by weight, or evenly where no weight is left.

@@ -16,7 +16,7 @@ pub(super) fn advance(topology: &Topology, state: &mut ClusterState) {
         let own = &mut state.services[table.service];
         let members = own.answering();
         lag(table, database, own, dt);
-        restore(topology, table, database, own, members);
+        restore(table, database, members);
         let apart = cut.simd_gt(f32x4::ZERO).any();
         if apart && (table.multi_master || !table.fencing) {
             diverge(table, database, members, cut, dt);
@@ -27,12 +27,14 @@ pub(super) fn advance(topology: &Topology, state: &mut ClusterState) {
             database.diverged = 0.0;
         }
         own.write_error = if table.multi_master { f32x4::ZERO } else { elect(table, database, members, cut, dt) };
+        let unwritable = own.write_error.simd_gt(f32x4::ZERO).any();
+        state.condition.lasting |= unwritable;
         if database.diverged > 0.0 {
             own.condition.wrong = own.condition.wrong.max(database.diverged);
             state.condition.wrong = true;
         }
-        // Divergence outlasts the fault that brought it: conditions have to be cleared until it is gone.
-        state.disturbed |= database.diverged > 0.0;
+        // Both may outlast the fault that brought them: conditions have to be cleared until they are gone.
+        state.disturbed |= unwritable || database.diverged > 0.0;
     }
 }
 
@@ -46,13 +48,7 @@ fn lag(table: &DatabaseTable, database: &mut DatabaseState, own: &ServiceState, 
 }
 
 /// A database that lost every member comes back from its last backup: later, and without what was written since.
-fn restore(
-    topology: &Topology,
-    table: &DatabaseTable,
-    database: &mut DatabaseState,
-    own: &ServiceState,
-    members: f32x4,
-) {
+fn restore(table: &DatabaseTable, database: &mut DatabaseState, members: f32x4) {
     let any = members.reduce_add() > 0.0;
     if !any && !database.down {
         database.down = true;
@@ -60,7 +56,6 @@ fn restore(
         database.failover_left_s = table.restore_s.max(table.failover_s);
     } else if any && database.down {
         database.down = false;
-        let _ = (topology, own);
     }
 }
 
@@ -77,6 +72,9 @@ fn diverge(table: &DatabaseTable, database: &mut DatabaseState, members: f32x4, 
 /// Seconds in which every row is written once, at a write ratio of one.
 const DIVERGENCE_S: f32 = 60.0;
 
+/// Members by which two sides may differ and still be equal: replicas move in fractions.
+const TIE: f32 = 1e-3;
+
 /// Elects a primary where there is none, and returns the ratio of requests that find none to write to, by zone.
 fn elect(table: &DatabaseTable, database: &mut DatabaseState, members: f32x4, cut: f32x4, dt: f32) -> f32x4 {
     let all = f32x4::splat(table.write_ratio);
@@ -86,7 +84,11 @@ fn elect(table: &DatabaseTable, database: &mut DatabaseState, members: f32x4, cu
     let mut primary = database.primary as usize;
     let side = |zone: usize| if lane(cut, zone) > 0.0 { cut } else { f32x4::ONE - cut };
     let votes = |zone: usize| (members * side(zone)).reduce_add();
-    let has_majority = |zone: usize| 2.0 * votes(zone) > members.reduce_add();
+    // Of two equal halves the one that is cut off yields: the witness stands on the other side.
+    let has_majority = |zone: usize| {
+        let votes = 2.0 * votes(zone) - members.reduce_add();
+        votes > TIE || votes >= -TIE && lane(cut, zone) <= 0.0
+    };
     let lost = lane(members, primary) <= 0.0 || (table.fencing && !has_majority(primary) && cut.reduce_add() > 0.0);
     if lost && database.failover_left_s <= 0.0 {
         let candidate = best(members, &has_majority);
@@ -126,6 +128,17 @@ pub(crate) fn fail_over(topology: &Topology, state: &mut ClusterState, service: 
             }
             database.term += 1;
             database.failover_left_s = table.failover_s;
+        }
+    }
+}
+
+/// The primary is lost, and another zone's member takes over after so many seconds.
+pub(crate) fn lose_primary(topology: &Topology, state: &mut ClusterState, service: usize, seconds: f32) {
+    fail_over(topology, state, service);
+    for (table, database) in topology.databases.iter().zip(&mut state.databases) {
+        if table.service == service && !table.multi_master {
+            database.failover_left_s = seconds;
+            database.lost_writes_s += database.lag_s;
         }
     }
 }

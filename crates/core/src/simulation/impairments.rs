@@ -96,6 +96,24 @@ pub(crate) fn release(topology: &Topology, state: &mut ClusterState, service: us
     own.moving = true;
 }
 
+/// Replaces the replicas that the fault in a slot impaired in turn, now that whatever starts is healthy; with the last of
+/// them its impairment ends.
+pub(crate) fn replace_in_turn(topology: &Topology, state: &mut ClusterState, slot: u8) {
+    for service in 0..topology.services.len() {
+        let own = &mut state.services[service];
+        if own.impairment.sources & 1 << slot == 0 {
+            continue;
+        }
+        let left = own.placement.running[IMPAIRED].iter().sum::<f32>();
+        if left > 0.0 {
+            own.restart_left[IMPAIRED] = left;
+            own.moving = true;
+        } else {
+            release(topology, state, service, Release::Recover, slot);
+        }
+    }
+}
+
 /// What starts on a node while the fault in a slot lasts is impaired from the start, for every service that it struck.
 pub(crate) fn stick_to_node(state: &mut ClusterState, node: usize, slot: u8) {
     for own in state.services.iter_mut().filter(|own| own.impairment.sources & 1 << slot != 0) {
@@ -133,6 +151,13 @@ pub(crate) fn hold(own: &mut ServiceState, how: Impairment, slot: u8) {
 pub(crate) fn hold_all(state: &mut ClusterState, how: Impairment, slot: u8) {
     for own in &mut state.services {
         hold(own, how, slot);
+    }
+}
+
+/// Notes that whatever the fault in a slot impairs among a service's replicas, or will, is its own.
+pub(crate) fn note_source(topology: &Topology, service: usize, own: &mut ServiceState, slot: u8) {
+    if own.impairment.sources & 1 << slot == 0 {
+        add_source(topology, service, own, Impairment::NONE, slot);
     }
 }
 

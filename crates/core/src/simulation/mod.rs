@@ -3,7 +3,7 @@
 mod actions;
 mod arrivals;
 mod autoscale;
-mod databases;
+pub(crate) mod databases;
 mod disks;
 mod health;
 pub(crate) mod impairments;
@@ -130,7 +130,7 @@ fn faults(topology: &Topology, state: &mut ClusterState) {
     state.disturbed = false;
     for slot in 0..state.faults.len() {
         let event = &state.faults[slot];
-        let lasts = event.is_active(tick) || tick >= event.onset_tick && !event.mended && event.id.model().lingers();
+        let lasts = event.is_active(tick) || tick >= event.onset_tick && event.id.model().lingers();
         if lasts && is_on(event.id) {
             let event = event.clone();
             event.id.model().advance(topology, state, &event, tick);

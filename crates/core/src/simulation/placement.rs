@@ -23,7 +23,8 @@ pub(crate) fn scale(topology: &Topology, state: &mut ClusterState, service: usiz
     left -= from_unplaced;
     while left > SPECK {
         let own = &mut state.services[service];
-        // The fullest zone gives first, and its fullest node: those not ready yet, then impaired ones, then healthy ones.
+        // The fullest zone gives first, and its fullest node: those not ready yet, then those whose checks fail, then any:
+        // an error that checks do not see is no reason to be chosen.
         let Some(node) = fullest(topology, own) else { break };
         let mut unit = left.min(1.0);
         left -= unit;
@@ -31,8 +32,11 @@ pub(crate) fn scale(topology: &Topology, state: &mut ClusterState, service: usiz
             unit -= take(&mut own.placement.starting[stage][node], unit);
         }
         unit -= take(&mut own.placement.crashed[node], unit);
-        for kind in [IMPAIRED, HEALTHY] {
-            let amount = unit.min(own.placement.running[kind][node]);
+        let not_ready = own.impairment.check_failure >= 1.0;
+        let [healthy, impaired] = own.placement.running.map(|running| running[node]);
+        let share = if not_ready { 1.0 } else { (unit / (healthy + impaired).max(SPECK)).min(1.0) };
+        let first = unit.min(impaired * share);
+        for (kind, amount) in [(IMPAIRED, first), (HEALTHY, healthy.min(unit - first))] {
             stop(topology, own, service, node, kind, amount, Stop::Graceful);
             unit -= amount;
         }

@@ -25,13 +25,14 @@ pub(super) struct Verdict {
 ///
 /// Replicas answer independently: each population's in time with `1 - late`, correctly with `1 - wrong`; the numbers of
 /// correct and of wrong ones are sums of two binomials. The wait is the `needed`-th of the faster population's shifted
-/// exponentials (Renyi's representation), or the slower one's where the faster are too few.
-pub(super) fn verdict(callee: &ServiceState, needed: u8, timeout_s: f32) -> Verdict {
+/// exponentials (Renyi's representation), or the slower one's where the faster are too few. Only the zones within reach
+/// are asked.
+pub(super) fn verdict(callee: &ServiceState, needed: u8, timeout_s: f32, reach: f32x4) -> Verdict {
     let mut groups = [(0.0, 0.0, 0.0, 0.0, 0.0); 2];
     let kinds = if callee.has_impaired { 2 } else { 1 };
     for kind in 0..kinds {
         let population = &callee.populations[kind];
-        let counts = population.in_rotation();
+        let counts = population.in_rotation() * reach;
         let count = counts.reduce_add();
         if count <= 0.0 {
             continue;

@@ -155,7 +155,12 @@ pub(crate) fn advance(topology: &Topology, state: &mut ClusterState) {
         let up: [f32; NODE_LANES] = std::array::from_fn(|node| {
             if state.nodes.get(node).is_some_and(|host| host.up && !host.stuck && host.disk < 1.0) { 1.0 } else { 0.0 }
         });
-        roll_restart(topology, &mut state.services[service], service, up);
+        let old = roll_restart(topology, &mut state.services[service], service, up);
+        if old < 1.0 {
+            for call in &mut state.calls[table.calls.clone()] {
+                call.stale_secret *= old;
+            }
+        }
         let own = &mut state.services[service];
         if own.placement.crashed.iter().any(|&crashed| crashed > 0.0) {
             own.crash_wait_s -= dt;
@@ -237,10 +242,14 @@ fn join(population: &mut Population, joining: f32x4) {
     population.ready += joining;
 }
 
-fn roll_restart(topology: &Topology, own: &mut ServiceState, service: usize, up: [f32; NODE_LANES]) {
+/// Stops the next replicas of a rolling restart; returns the factor by which the share of old ones among those that run
+/// falls, since only old ones are stopped.
+fn roll_restart(topology: &Topology, own: &mut ServiceState, service: usize, up: [f32; NODE_LANES]) -> f32 {
     if own.restart_left == [0.0; 2] {
-        return;
+        return 1.0;
     }
+    let (old, all) = (own.restart_left[HEALTHY] + own.restart_left[IMPAIRED], own.placement.running());
+    let mut stopped = 0.0;
     // Replicas that wait for their node are down for another reason.
     let starting = own.placement.starting.iter().flat_map(|stage| stage.iter().zip(up).map(|(count, up)| count * up));
     let under_way: f32 = starting.sum();
@@ -258,8 +267,26 @@ fn roll_restart(topology: &Topology, own: &mut ServiceState, service: usize, up:
             }
         }
         room -= count;
+        stopped += count;
         own.restart_left[kind] = if left - count < SPECK { 0.0 } else { left - count };
     }
+    if own.restart_left == [0.0; 2] {
+        return 0.0;
+    }
+    ((1.0 - stopped / old) * all / (all - stopped).max(SPECK)).clamp(0.0, 1.0)
+}
+
+/// Stops a share of a service's running replicas wherever their nodes are up, and starts them anew where they were.
+pub(crate) fn recycle(topology: &Topology, state: &mut ClusterState, service: usize, share: f32) {
+    let own = &mut state.services[service];
+    for node in (0..topology.nodes.len()).filter(|&node| state.nodes[node].up) {
+        for kind in [HEALTHY, IMPAIRED] {
+            let amount = own.placement.running[kind][node] * share;
+            stop(topology, own, service, node, kind, amount, Stop::Graceful);
+            own.placement.starting[0][node] += amount;
+        }
+    }
+    own.moving = true;
 }
 
 /// Crashes every replica of one population in one zone, as when they run out of memory together.

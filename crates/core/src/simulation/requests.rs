@@ -17,7 +17,8 @@ const STATIONARY_LIMIT: f32 = 0.95;
 
 pub(super) fn forward(topology: &Topology, state: &mut ClusterState) {
     let dt = f32x4::splat(topology.tick_s);
-    let ClusterState { services, calls, entries, .. } = state;
+    let ClusterState { services, calls, entries, condition, .. } = state;
+    let cut = condition.cut();
     for (table, entry) in topology.entries.iter().zip(entries) {
         let due = retries_due(table, entry, dt);
         entry.attempts_per_s = entry.first_per_s + due;
@@ -50,19 +51,27 @@ pub(super) fn forward(topology: &Topology, state: &mut ClusterState) {
             edge.attempts_per_s = (first + due) * f32x4::splat(edge.passing());
             let arriving = edge.attempts_per_s * (f32x4::ONE - edge.loss) * f32x4::splat(1.0 - edge.stale_secret);
             let callee = &mut services[call.to];
-            callee.inflow += if call.quorum.is_some() { ask_all(arriving, callee) } else { route(arriving, callee) };
+            callee.inflow +=
+                if call.quorum.is_some() { ask_all(arriving, callee, cut) } else { route(arriving, callee, cut) };
         }
     }
 }
 
-/// Every replica in rotation gets every request.
-fn ask_all(flow: f32x4, callee: &ServiceState) -> f32x4 {
+/// Every replica in rotation gets every request, from its own side of a cut where there is one.
+fn ask_all(flow: f32x4, callee: &ServiceState, cut: Option<f32x4>) -> f32x4 {
     let [healthy, impaired] = &callee.populations;
     let mut replicas = healthy.in_rotation();
     if callee.has_impaired {
         replicas += impaired.in_rotation();
     }
-    replicas * f32x4::splat(flow.reduce_add())
+    replicas * gathered(flow, cut)
+}
+
+/// What all zones send, as each zone gets it: the sum, or that of its own side of a cut.
+pub(super) fn gathered(lanes: f32x4, cut: Option<f32x4>) -> f32x4 {
+    let Some(cut) = cut else { return f32x4::splat(lanes.reduce_add()) };
+    let rest = f32x4::ONE - cut;
+    cut * f32x4::splat((lanes * cut).reduce_add()) + rest * f32x4::splat((lanes * rest).reduce_add())
 }
 
 /// Share of a broker's consumers that have a partition to work on.
@@ -71,13 +80,13 @@ fn working_share(broker: &ServiceTable, consumer: &ServiceState) -> f32 {
     if consumers > broker.partitions { broker.partitions / consumers } else { 1.0 }
 }
 
-/// Requests of callers in each zone, by the zone that answers them.
-fn route(flow: f32x4, callee: &ServiceState) -> f32x4 {
+/// Requests of callers in each zone, by the zone that answers them; what would cross a cut gets nowhere.
+fn route(flow: f32x4, callee: &ServiceState, cut: Option<f32x4>) -> f32x4 {
     if callee.all_local {
         return flow;
     }
     let here = flow * callee.local;
-    here + callee.spill * f32x4::splat((flow - here).reduce_add())
+    here + callee.spill * gathered(flow - here, cut)
 }
 
 /// Decides where the next tick's calls go: a zone keeps what its replicas in rotation can take (Envoy's locality
@@ -330,8 +339,9 @@ fn consume(
     let tick_s = dt.to_array()[0];
     let awake = 1.0 - (broker.pause_s / tick_s).min(1.0);
     broker.pause_s = (broker.pause_s - tick_s).max(0.0);
-    let pull = capacity * f32x4::splat(PULL_RATIO * awake * (1.0 - broker.condition.blocked) / call.calls.max(1e-6));
-    let taken = pull.fast_min(broker.depth / dt);
+    let pull = capacity * f32x4::splat(PULL_RATIO * (1.0 - broker.condition.blocked) / call.calls.max(1e-6));
+    broker.pull_per_s = pull;
+    let taken = (pull * f32x4::splat(awake)).fast_min(broker.depth / dt);
     broker.depth = (broker.depth - taken * dt).fast_max(f32x4::ZERO);
     broker.consumed_per_s += taken;
     taken * f32x4::splat(call.calls)

@@ -5,7 +5,7 @@ use crate::{
     scenario::{CallMode, ServiceClass},
     simulation::{
         quorum, replicas,
-        requests::{exceeds, memory},
+        requests::{exceeds, gathered, memory},
         tenants,
     },
     state::{CallState, ClusterState, HEALTHY, IMPAIRED, ServiceState},
@@ -42,20 +42,21 @@ struct Reply {
 pub(super) fn backward(topology: &Topology, state: &mut ClusterState) {
     let dt = topology.tick_s;
     let ClusterState { services, calls, condition, .. } = state;
-    let any_wrong = condition.wrong;
+    let (any_wrong, any_lasting, cut) = (condition.wrong, condition.lasting, condition.cut());
     for &service in topology.order.iter().rev() {
         let service = service as usize;
         let table = &topology.services[service];
-        let (mut success, mut right) = (f32x4::ONE, f32x4::ONE);
+        let (mut success, mut right, mut curable) = (f32x4::ONE, f32x4::ONE, f32x4::ONE);
         let (mut mean, mut variance) = (f32x4::ZERO, f32x4::ZERO);
         for index in table.calls.clone() {
             let call = &topology.calls[index];
             let edge = &mut calls[index];
-            let mut reply = reply(topology, call, &services[call.to]);
+            let mut reply = reply(topology, call, &services[call.to], cut);
             if state.disturbed && edge.is_disturbed() {
                 reply = disturb(call, edge, reply);
             }
-            let attempts = settle(topology, call, edge, &reply);
+            let lasting = any_lasting.then(|| lasting(edge, &services[call.to], cut));
+            let attempts = settle(topology, call, edge, reply.failure, lasting);
             if any_wrong {
                 edge.wrong = reply.wrong;
             }
@@ -67,9 +68,14 @@ pub(super) fn backward(topology: &Topology, state: &mut ClusterState) {
                     if any_wrong {
                         right *= unit(f32x4::ONE - times.fast_min(f32x4::ONE) * edge.wrong);
                     }
-                    success *= unit(
-                        f32x4::ONE - times.fast_min(f32x4::ONE) * edge.failure * f32x4::splat(1.0 - call.fallback),
-                    ) * further_calls(call.calls * missed, edge.failure, call.fallback);
+                    let fallback = if edge.trickles && !edge.held_open { 0.0 } else { call.fallback };
+                    if let Some(lasting) = lasting {
+                        let hit = times.fast_min(f32x4::ONE) * f32x4::splat(1.0 - fallback);
+                        curable *= f32x4::ONE - hit * lasting;
+                    }
+                    success *=
+                        unit(f32x4::ONE - times.fast_min(f32x4::ONE) * edge.failure * f32x4::splat(1.0 - fallback))
+                            * further_calls(call.calls * missed, edge.failure, fallback);
                     let backoff = (attempts - f32x4::ONE) * f32x4::splat(call.backoff_s);
                     let pass = f32x4::splat(edge.passing());
                     mean += waits * pass * (attempts * reply.held_s + backoff);
@@ -98,13 +104,33 @@ pub(super) fn backward(topology: &Topology, state: &mut ClusterState) {
         }
         let own = &mut services[service];
         if any_wrong {
-            let impaired = own.populations[IMPAIRED].share * f32x4::splat(own.impairment.wrong);
+            // While there are no impaired replicas, what share they last had is not touched.
+            let impaired = if own.has_impaired { own.populations[IMPAIRED].share } else { f32x4::ZERO };
+            let impaired = impaired * f32x4::splat(own.impairment.wrong);
             let right_alone = (f32x4::ONE - impaired) * f32x4::splat(1.0 - own.condition.wrong);
             own.wrong = f32x4::ONE - right * right_alone;
+        }
+        if any_lasting {
+            own.lasting = f32x4::ONE - curable * (f32x4::ONE - own.write_error);
         }
         finish(topology, service, own, success, mean, variance, dt);
     }
     edge(topology, state);
+}
+
+/// Ratio of calls that fail however often they are tried: another attempt writes to the same missing primary, or shows
+/// the same stale secret.
+#[cold]
+fn lasting(call: &CallState, callee: &ServiceState, cut: Option<f32x4>) -> f32x4 {
+    f32x4::ONE - (f32x4::ONE - over_zones(callee, callee.lasting, cut)) * f32x4::splat(1.0 - call.stale_secret)
+}
+
+/// What callers in each zone meet of something that the answering zones have.
+fn over_zones(callee: &ServiceState, lanes: f32x4, cut: Option<f32x4>) -> f32x4 {
+    if callee.all_local {
+        return lanes;
+    }
+    callee.local * lanes + (f32x4::ONE - callee.local) * gathered(lanes * callee.spill, cut)
 }
 
 /// What users got: at each entry service, over all of them, and what it cost.
@@ -119,7 +145,8 @@ fn edge(topology: &Topology, state: &mut ClusterState) {
         if !state.condition.wrong {
             reply.wrong = f32x4::ZERO;
         }
-        settle(topology, table, entry, &reply);
+        let lasting = state.condition.lasting.then_some(own.lasting);
+        settle(topology, table, entry, reply.failure, lasting);
         entry.wrong = reply.wrong;
         bad += entry.first_per_s * tenants::bad_share(entry);
         if entry.first_per_s.reduce_add() > 0.0 {
@@ -205,7 +232,8 @@ fn further_calls(calls: f32, failure: f32x4, fallback: f32) -> f32x4 {
 
 /// Share of a broker's messages that are consumed before their deadline.
 fn in_time(table: &ServiceTable, own: &ServiceState) -> f32x4 {
-    let age_s = own.depth / own.consumed_per_s.fast_max(f32x4::splat(1e-3));
+    // What waits has to outlast the pause first.
+    let age_s = own.depth / own.pull_per_s.fast_max(f32x4::splat(1e-3)) + f32x4::splat(own.pause_s);
     let mut power = (age_s / f32x4::splat(table.broker_deadline_s)).fast_min(f32x4::splat(100.0));
     for _ in 0..LATE_POWER.ilog2() {
         power *= power;
@@ -268,42 +296,73 @@ fn leak(topology: &Topology, service: usize, own: &mut ServiceState, dt: f32) {
 }
 
 /// One attempt's reply as callers in each zone see it, over the zones that answer them.
-fn reply(topology: &Topology, call: &CallTable, callee: &ServiceState) -> Reply {
+fn reply(topology: &Topology, call: &CallTable, callee: &ServiceState, cut: Option<f32x4>) -> Reply {
     if let Some(needed) = call.quorum {
-        let verdict = quorum::verdict(callee, needed, call.timeout_s);
-        let splat = f32x4::splat;
-        return Reply {
-            failure: splat(verdict.failure),
-            wrong: splat(verdict.wrong),
-            held_s: splat(verdict.held_s),
-            variance: splat(verdict.variance),
-        };
+        return poll(call, callee, needed, cut);
     }
     if callee.all_local {
         return entry_reply(callee, call.timeout_s, f32x4::ZERO);
     }
-    if let Some(rows) = &topology.zone_latency_s {
-        return across(rows, call, callee);
-    }
-    let reply = entry_reply(callee, call.timeout_s, f32x4::ZERO);
-    let over = |lanes: f32x4| {
-        callee.local * lanes + (f32x4::ONE - callee.local) * f32x4::splat((lanes * callee.spill).reduce_add())
+    let reply = if let Some(rows) = &topology.zone_latency_s {
+        across(rows, call, callee, cut)
+    } else {
+        let reply = entry_reply(callee, call.timeout_s, f32x4::ZERO);
+        let over = |lanes: f32x4| over_zones(callee, lanes, cut);
+        Reply {
+            failure: unit(over(reply.failure)),
+            wrong: unit(over(reply.wrong)),
+            held_s: over(reply.held_s),
+            variance: over(reply.variance),
+        }
     };
+    if cut.is_some() { sever(call, callee, cut, reply) } else { reply }
+}
+
+/// The reply of a quorum: everybody hears all the replicas, or those on their side of a cut.
+#[cold]
+fn poll(call: &CallTable, callee: &ServiceState, needed: u8, cut: Option<f32x4>) -> Reply {
+    let cut = cut.unwrap_or(f32x4::ZERO);
+    let rest = f32x4::ONE - cut;
+    let outside = quorum::verdict(callee, needed, call.timeout_s, rest);
+    let everywhere = |value: f32| f32x4::splat(value);
+    let mut reply = Reply {
+        failure: everywhere(outside.failure),
+        wrong: everywhere(outside.wrong),
+        held_s: everywhere(outside.held_s),
+        variance: everywhere(outside.variance),
+    };
+    if cut.simd_gt(f32x4::ZERO).any() {
+        let inside = quorum::verdict(callee, needed, call.timeout_s, cut);
+        let mix = |lanes: &mut f32x4, value: f32| *lanes = rest * *lanes + cut * f32x4::splat(value);
+        mix(&mut reply.failure, inside.failure);
+        mix(&mut reply.wrong, inside.wrong);
+        mix(&mut reply.held_s, inside.held_s);
+        mix(&mut reply.variance, inside.variance);
+    }
+    reply
+}
+
+/// What would cross a cut is waited for in vain.
+#[cold]
+fn sever(call: &CallTable, callee: &ServiceState, cut: Option<f32x4>, reply: Reply) -> Reply {
+    let lost = unit((f32x4::ONE - callee.local) * (f32x4::ONE - gathered(callee.spill, cut)));
     Reply {
-        failure: unit(over(reply.failure)),
-        wrong: unit(over(reply.wrong)),
-        held_s: over(reply.held_s),
-        variance: over(reply.variance),
+        failure: unit(reply.failure + lost),
+        held_s: reply.held_s + lost * f32x4::splat(call.timeout_s),
+        // Relative to those that get an answer at all.
+        wrong: ratio(reply.wrong, f32x4::ONE - lost),
+        variance: reply.variance,
     }
 }
 
 /// The same where zones are apart: each answering zone's reply, later by the way from each caller's zone.
-fn across(rows: &[f32x4; 4], call: &CallTable, callee: &ServiceState) -> Reply {
+fn across(rows: &[f32x4; 4], call: &CallTable, callee: &ServiceState, cut: Option<f32x4>) -> Reply {
     let zero = f32x4::ZERO;
     let mut all = Reply { failure: zero, wrong: zero, held_s: zero, variance: zero };
     let (local, spill) = (callee.local, callee.spill.to_array());
     for (zone, &way) in rows.iter().enumerate() {
-        let share = local * one_hot(zone) + (f32x4::ONE - local) * f32x4::splat(spill[zone]);
+        let remote = gathered(one_hot(zone) * f32x4::splat(spill[zone]), cut);
+        let share = local * one_hot(zone) + (f32x4::ONE - local) * remote;
         let reply = entry_reply(&callee.at(zone), call.timeout_s, way);
         all.failure += share * reply.failure;
         all.wrong += share * reply.wrong;
@@ -394,16 +453,21 @@ fn everywhere(lanes: f32x4, zone: usize) -> f32x4 {
 }
 
 /// Settles a call's tick: final failures, retries under the budget, the breaker. Returns attempts per call.
-fn settle(topology: &Topology, table: &CallTable, call: &mut CallState, reply: &Reply) -> f32x4 {
-    let failure = reply.failure;
-    let mut unlimited = f32x4::ONE;
-    let mut attempts = f32x4::ONE;
-    for _ in 0..call.retries {
-        // 1 + p + p^2 + …: attempts per call when each failed one is followed by another, all of them or those allowed.
-        unlimited = f32x4::ONE + failure * unlimited;
-        attempts = f32x4::ONE + failure * call.allowed * attempts;
-    }
-    let last = f32x4::ONE - (f32x4::ONE - failure) * attempts;
+///
+/// Failures that last are those that another attempt would meet again; the others strike each attempt anew.
+fn settle(
+    topology: &Topology,
+    table: &CallTable,
+    call: &mut CallState,
+    failure: f32x4,
+    lasting: Option<f32x4>,
+) -> f32x4 {
+    let (unlimited, attempts, last) = if let Some(lasting) = lasting {
+        settle_lasting(call, failure, lasting)
+    } else {
+        let (unlimited, attempts) = tries(call, failure);
+        (unlimited, attempts, f32x4::ONE - (f32x4::ONE - failure) * attempts)
+    };
     call.failure = unit(f32x4::ONE - f32x4::splat(call.passing()) * (f32x4::ONE - last));
     if call.retries > 0 {
         grant_retries(table, call, unlimited, topology.tick_s);
@@ -417,6 +481,29 @@ fn settle(topology: &Topology, table: &CallTable, call: &mut CallState, reply: &
         throttle(topology, call, failure);
     }
     attempts
+}
+
+/// Attempts per call, without and with the budget's limit, and final failures, where some failures last.
+#[cold]
+fn settle_lasting(call: &CallState, failure: f32x4, lasting: f32x4) -> (f32x4, f32x4, f32x4) {
+    let one = f32x4::ONE;
+    let curable = one - lasting;
+    let success = ratio(one - failure, curable).fast_min(one);
+    let (all, all_allowed) = tries(call, one);
+    let (some, some_allowed) = tries(call, one - success);
+    let attempts = lasting * all_allowed + curable * some_allowed;
+    (lasting * all + curable * some, attempts, one - curable * success * some_allowed)
+}
+
+/// 1 + p + p^2 + …: attempts per call when each failed one is followed by another, all of them or those allowed.
+#[inline]
+fn tries(call: &CallState, failure: f32x4) -> (f32x4, f32x4) {
+    let (mut unlimited, mut attempts) = (f32x4::ONE, f32x4::ONE);
+    for _ in 0..call.retries {
+        unlimited = f32x4::ONE + failure * unlimited;
+        attempts = f32x4::ONE + failure * call.allowed * attempts;
+    }
+    (unlimited, attempts)
 }
 
 /// Lets as many retries wait for their turn as the budget has tokens for.

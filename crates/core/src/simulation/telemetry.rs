@@ -43,10 +43,8 @@ pub(super) fn advance(topology: &Topology, state: &mut ClusterState) {
         let nominal = topology.nominal_per_s[service].max(1e-6);
         scrape(topology, table, &mut state.services[service], nominal, state.tick, &mut rng);
     }
-    if phase == 0 {
-        if state.condition.scrape_loss < 1.0 {
-            scrape_nodes(topology, state);
-        }
+    if phase == 0 && state.condition.scrape_loss < 1.0 {
+        scrape_nodes(topology, state);
     }
 }
 

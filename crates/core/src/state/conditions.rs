@@ -61,21 +61,32 @@ pub(crate) struct ClusterCondition {
     pub stale_share: f32,
     /// See `stale_share`.
     pub stale_weight: f32x4,
+    /// Share of those users who reach nobody.
+    pub stale_lost: f32,
     /// 1 for zones that the others cannot reach.
     pub cut_off: f32x4,
-    /// Whether some answers are wrong.
+    /// Whether some answers are wrong, and whether some requests fail however often they are tried.
     pub wrong: bool,
+    /// See `wrong`.
+    pub lasting: bool,
 }
 
 impl ClusterCondition {
+    /// The side of a partition that is cut off, where there is one.
+    pub(crate) fn cut(&self) -> Option<f32x4> {
+        self.cut_off.simd_gt(f32x4::ZERO).any().then_some(self.cut_off)
+    }
+
     pub(crate) const NONE: Self = Self {
         load: 1.0,
         scrape_loss: 0.0,
         control_down: false,
         stale_share: 0.0,
         stale_weight: f32x4::ZERO,
+        stale_lost: 0.0,
         cut_off: f32x4::ZERO,
         wrong: false,
+        lasting: false,
     };
 }
 
@@ -89,6 +100,7 @@ pub(crate) fn clear(topology: &Topology, state: &mut ClusterState) {
     for (table, call) in topology.calls.iter().zip(&mut state.calls) {
         call.loss = f32x4::ZERO;
         call.delay_s = f32x4::ZERO;
+        call.trickles = false;
         call.retries = if state.remedies.retries_off { 0 } else { table.retries };
         call.budgeted = table.budget.is_some();
         call.guarded = table.breaker;

@@ -38,6 +38,7 @@ impl ClusterState {
             loss: zero,
             delay_s: zero,
             stale_secret: 0.0,
+            trickles: false,
             asked_per_s: 0.0,
             accepted_per_s: 0.0,
             throttle: 1.0,
@@ -90,6 +91,7 @@ impl ClusterState {
                 own_success: f32x4::ONE,
                 unseen: zero,
                 write_error: zero,
+                lasting: zero,
                 wrong: zero,
                 failure: zero,
                 calls_mean_s: zero,
@@ -102,6 +104,7 @@ impl ClusterState {
                 depth: zero,
                 refused: zero,
                 consumed_per_s: zero,
+                pull_per_s: zero,
                 requests: zero,
                 failures: zero,
                 telemetry: ServiceTelemetry {

@@ -216,6 +216,8 @@ pub(crate) struct ServiceState {
     pub unseen: f32x4,
     /// Ratio of requests that fail because they write and there is no primary to write to.
     pub write_error: f32x4,
+    /// Ratio of requests that fail however often they are tried, where any do.
+    pub lasting: f32x4,
     /// Ratio of successful answers that are wrong.
     pub wrong: f32x4,
     /// Ratio of requests that fail, calls included, late answers not counted.
@@ -237,8 +239,10 @@ pub(crate) struct ServiceState {
     /// Messages in a broker, and the ratio of publications it refuses.
     pub depth: f32x4,
     pub refused: f32x4,
-    /// Messages taken by consumers per second.
+    /// Messages taken by consumers per second, and those that they could take if they did not pause.
     pub consumed_per_s: f32x4,
+    /// See `consumed_per_s`.
+    pub pull_per_s: f32x4,
     /// Requests and failures since the last scrape.
     pub requests: f32x4,
     pub failures: f32x4,
@@ -294,6 +298,8 @@ pub(crate) struct CallState {
     pub delay_s: f32x4,
     /// Share of the caller's replicas that hold a secret that is no longer valid.
     pub stale_secret: f32,
+    /// Whether answers trickle in: nobody falls back unless a breaker is held open.
+    pub trickles: bool,
     /// Calls and accepted calls per second, smoothed, and the share that adaptive throttling lets pass.
     pub asked_per_s: f32,
     /// See `asked_per_s`.

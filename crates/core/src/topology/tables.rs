@@ -112,7 +112,6 @@ pub(crate) struct CallTable {
 pub(crate) struct NodeTable {
     pub zone: usize,
     pub cores: f32,
-    pub spot: bool,
     /// Price of a core.
     pub price: f32,
 }

@@ -166,7 +166,7 @@ fn all_topologies_have_equally_many_features_and_actions() {
     };
     let first = shape(Scenario::random(0).expect("a topology"));
     assert!(topologies().all(|scenario| shape(scenario) == first));
-    assert_eq!(first, (24 * 16 + 4 * 3 + 2 * 3 + 6, 1 + 3 * 24 + 4 + 4 + 3));
+    assert_eq!(first, (24 * 16 + 4 * 6 + 2 * 3 + 6, 1 + 3 * 24 + 4 + 4 + 3));
 }
 
 #[test]

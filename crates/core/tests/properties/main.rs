@@ -3,6 +3,8 @@
 mod conservation;
 mod determinism;
 mod documents;
+mod extended;
+mod faults;
 mod generated;
 mod halving;
 mod laws;

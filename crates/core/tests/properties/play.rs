@@ -24,7 +24,7 @@ fn every_feature_varies_and_stays_within_its_bound() {
         let mut observation = vec![0.0; topology.observation_size()];
         let mut range = vec![(f32::MAX, f32::MIN); observation.len()];
         let mut rng = CounterRng::new(1, Stream::Faults, 0);
-        for k in 0..100 {
+        for k in 0..400 {
             environment.reset(Level::draw(Split::Train, 5, k));
             // Gentle play keeps the cluster alive; wild play shows its extremes.
             let eagerness = if k % 2 == 0 { 0.1 } else { 1.0 };

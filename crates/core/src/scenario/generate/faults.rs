@@ -53,7 +53,22 @@ pub(super) fn faults(graph: &Graph, shares: &[f32], services: &[Service], calls:
     catalogue.push(Fault { ramp_s: [10.0, 60.0], ..spike });
     catalogue.push(anywhere(FaultId::F14, 2.0, [0.6, 0.85], [500.0, 1000.0]));
     catalogue.push(anywhere(FaultId::F18, 1.5, [1.0, 1.0], [300.0, 900.0]));
-    Faults { catalogue, ..Faults::default() }
+    let errors = anywhere(FaultId::F06, 1.0, [0.5, 0.8], [400.0, 900.0]);
+    catalogue.extend(on(&served, Fault { blast_radius: [0.4, 0.6], ..errors }));
+    catalogue.extend(on(&served, anywhere(FaultId::F07, 1.0, [0.4, 0.8], [500.0, 1000.0])));
+    let deploy = anywhere(FaultId::F12, 1.0, [0.4, 0.9], [500.0, 900.0]);
+    catalogue.extend(on(&served, Fault { blast_radius: [0.1, 0.3], ramp_s: [60.0, 120.0], ..deploy }));
+    let disk = anywhere(FaultId::F15, 1.0, [0.5, 0.9], [500.0, 1000.0]);
+    catalogue.push(Fault { ramp_s: [60.0, 120.0], ..disk });
+    catalogue.push(anywhere(FaultId::F16, 1.0, [0.15, 0.4], [400.0, 900.0]));
+    let gray = anywhere(FaultId::F19, 1.0, [0.7, 1.0], [400.0, 900.0]);
+    catalogue.extend(on(&served, Fault { blast_radius: [0.4, 0.7], ..gray }));
+    let preemption = anywhere(FaultId::F20, 1.0, [1.0, 1.0], [500.0, 900.0]);
+    catalogue.push(Fault { ramp_s: [60.0, 120.0], ..preemption });
+    catalogue.extend(on(&called, anywhere(FaultId::F21, 1.0, [1.0, 1.0], [400.0, 900.0])));
+    catalogue.push(anywhere(FaultId::F27, 0.5, [1.0, 3.0], [100.0, 400.0]));
+    catalogue.extend(on(&served, anywhere(FaultId::F00, 1.0, [0.2, 0.5], [300.0, 900.0])));
+    Faults { catalogue, second_ratio: 0.1, herring_ratio: 0.2, ..Faults::default() }
 }
 
 /// Ratio of users' requests that fail when a service does, by service: along calls that somebody waits for, as far as

@@ -1,0 +1,3 @@
+//! What single faults do, and what ends them.
+
+mod first;
