@@ -53,8 +53,9 @@ impl Oracle {
     }
 
     /// Actions on the faulty targets and their neighbours, nearest first, those of several faults in turn.
-    fn candidates(&self, topology: &Topology, faults: &[FaultReport]) -> Vec<usize> {
-        let near: Vec<Vec<Action>> = faults.iter().map(|fault| near(topology, fault.target)).collect();
+    fn candidates(&self, environment: &Environment, faults: &[FaultReport]) -> Vec<usize> {
+        let topology = environment.topology();
+        let near: Vec<Vec<Action>> = faults.iter().map(|fault| near(environment, fault)).collect();
         let longest = near.iter().map(Vec::len).max().unwrap_or(0);
         let mut candidates = Vec::new();
         for rank in 0..longest {
@@ -72,7 +73,7 @@ impl Oracle {
     /// The best of no-op and the candidates by summed reward; ties go to the earlier, no-op first.
     fn search(&self, environment: &Environment, faults: &[FaultReport]) -> usize {
         let mut best = (0, self.simulate(environment, 0));
-        for action in self.candidates(environment.topology(), faults) {
+        for action in self.candidates(environment, faults) {
             let value = self.simulate(environment, action);
             if value > best.1 + 1e-9 {
                 best = (action, value);
@@ -105,10 +106,11 @@ impl Oracle {
 }
 
 /// Actions on a faulty target and its neighbours, nearest first.
-fn near(topology: &Topology, target: FaultTarget) -> Vec<Action> {
+fn near(environment: &Environment, fault: &FaultReport) -> Vec<Action> {
+    let topology = environment.topology();
     let nodes = || (0..topology.num_nodes() as u32).map(NodeId);
-    match target {
-        FaultTarget::Service(service) => near_service(topology, service),
+    match fault.target {
+        FaultTarget::Service(service) => near_service(environment, fault, service),
         FaultTarget::Node(node) => {
             let zone = topology.node_zone(node);
             let own = [Action::Drain(node), Action::Return(node), Action::Rebalance(zone), Action::RebalanceAll];
@@ -121,18 +123,30 @@ fn near(topology: &Topology, target: FaultTarget) -> Vec<Action> {
         }
         FaultTarget::Cluster => {
             let entry = topology.service(&topology.scenario().workload.entry);
-            let mut actions = entry.map(|entry| near_service(topology, entry)).unwrap_or_default();
-            actions.push(Action::RebalanceAll);
+            let callees = entry.into_iter().flat_map(|entry| topology.callees(entry));
+            let mut actions: Vec<Action> = entry.into_iter().chain(callees).map(Action::ScaleUp).collect();
+            actions.insert(1.min(actions.len()), Action::RebalanceAll);
             actions
         }
     }
 }
 
-fn near_service(topology: &Topology, service: ServiceId) -> Vec<Action> {
-    let neighbours: Vec<ServiceId> = topology.callers(service).chain(topology.callees(service)).collect();
+/// The service itself, one node that hosts struck replicas and its zone, then callers to restart and callees to scale in
+/// turn.
+fn near_service(environment: &Environment, fault: &FaultReport, service: ServiceId) -> Vec<Action> {
+    let topology = environment.topology();
     let mut actions = vec![Action::Restart(service), Action::ScaleUp(service)];
-    actions.extend(neighbours.iter().map(|&id| Action::ScaleUp(id)));
-    actions.extend(neighbours.iter().map(|&id| Action::Restart(id)));
+    if let Some(&node) = environment.struck_nodes(fault).first() {
+        actions.extend([Action::Drain(node), Action::Rebalance(topology.node_zone(node))]);
+    }
+    let (callers, callees): (Vec<_>, Vec<_>) =
+        (topology.callers(service).collect(), topology.callees(service).collect());
+    for place in 0..callers.len().max(callees.len()) {
+        actions.extend(callers.get(place).map(|&id| Action::Restart(id)));
+        actions.extend(callees.get(place).map(|&id| Action::ScaleUp(id)));
+    }
+    actions.extend(callers.iter().map(|&id| Action::ScaleUp(id)));
+    actions.extend(callees.iter().map(|&id| Action::Restart(id)));
     actions.push(Action::ScaleDown(service));
     actions
 }
@@ -227,7 +241,7 @@ mod tests {
         for level in topology.draw_levels(Split::Train, 2, 40, false) {
             let mut environment = Environment::new(Arc::clone(&topology));
             environment.reset(level);
-            let candidates = oracle.candidates(&topology, &environment.faults());
+            let candidates = oracle.candidates(&environment, &environment.faults());
             assert!(!candidates.is_empty() && candidates.len() <= MAX_CANDIDATES && !candidates.contains(&0));
         }
         Ok(())
