@@ -53,6 +53,10 @@ impl FaultModel for ConfigPoisoning {
         TargetKind::Service
     }
 
+    fn mended_by(&self) -> Option<Remedy> {
+        Some(Remedy::Rollback)
+    }
+
     fn magnitude_range(&self) -> (f32, f32) {
         (0.0, 1.0)
     }

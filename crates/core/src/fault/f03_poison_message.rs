@@ -38,6 +38,10 @@ impl FaultModel for PoisonMessage {
         TargetKind::Broker
     }
 
+    fn mended_by(&self) -> Option<Remedy> {
+        Some(Remedy::FlushQueue)
+    }
+
     fn magnitude_range(&self) -> (f32, f32) {
         (0.0, 1.0)
     }

@@ -64,6 +64,10 @@ impl FaultModel for BadDeploy {
         TargetKind::Service
     }
 
+    fn mended_by(&self) -> Option<Remedy> {
+        Some(Remedy::Rollback)
+    }
+
     fn magnitude_range(&self) -> (f32, f32) {
         (0.0, 1.0)
     }

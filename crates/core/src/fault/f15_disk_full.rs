@@ -51,6 +51,10 @@ impl FaultModel for DiskFull {
         TargetKind::Node
     }
 
+    fn mended_by(&self) -> Option<Remedy> {
+        Some(Remedy::ClearDisk)
+    }
+
     fn magnitude_range(&self) -> (f32, f32) {
         (0.0, 1.0)
     }

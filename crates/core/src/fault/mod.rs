@@ -2,6 +2,8 @@
 
 mod card;
 mod catalogue;
+#[cfg(test)]
+mod composition;
 mod event;
 #[cfg(test)]
 mod mending;
