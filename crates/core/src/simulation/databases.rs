@@ -26,7 +26,10 @@ pub(super) fn advance(topology: &Topology, state: &mut ClusterState) {
         if database.diverged < 1e-6 {
             database.diverged = 0.0;
         }
-        own.write_error = if table.multi_master { f32x4::ZERO } else { elect(table, database, members, cut, dt) };
+        // Where every zone takes writes nobody is elected; a backup is waited for all the same.
+        let whole = !database.down && database.failover_left_s <= 0.0;
+        own.write_error =
+            if table.multi_master && whole { f32x4::ZERO } else { elect(table, database, members, cut, dt) };
         let unwritable = own.write_error.simd_gt(f32x4::ZERO).any();
         state.condition.lasting |= unwritable;
         if database.diverged > 0.0 {
@@ -120,7 +123,7 @@ fn best(members: f32x4, has_majority: &dyn Fn(usize) -> bool) -> Option<usize> {
 /// Makes another zone's member the primary, as an operator would: writes pause all the same.
 pub(crate) fn fail_over(topology: &Topology, state: &mut ClusterState, service: usize) {
     for (table, database) in topology.databases.iter().zip(&mut state.databases) {
-        if table.service == service {
+        if table.service == service && !table.multi_master {
             let members = state.services[service].answering();
             let others = members * (f32x4::ONE - one_hot(database.primary as usize));
             if let Some(zone) = best(others, &|_| true) {

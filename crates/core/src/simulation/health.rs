@@ -106,5 +106,7 @@ fn check(table: &ServiceTable, population: &mut Population, failure: f32x4) {
         population.check_runs[run] = carried;
         carried = failed;
     }
-    population.ejected = (population.ejected - back + carried).fast_max(f32x4::ZERO).fast_min(f32x4::ONE);
+    // Whoever is not in a run is out: added up over an episode's checks, rounding would make replicas appear.
+    let in_runs = population.check_runs.iter().fold(f32x4::ZERO, |sum, &share| sum + share);
+    population.ejected = (f32x4::ONE - in_runs).fast_max(f32x4::ZERO).fast_min(f32x4::ONE);
 }

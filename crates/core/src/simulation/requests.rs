@@ -305,6 +305,7 @@ fn publish(table: &ServiceTable, own: &mut ServiceState, served: f32x4, dt: f32x
     let room = (limit - own.depth).fast_max(f32x4::ZERO) / dt + own.consumed_per_s;
     // Every call of a consumer adds what it takes.
     own.consumed_per_s = f32x4::ZERO;
+    own.pause_s = (own.pause_s - dt.to_array()[0]).max(0.0);
     let stored = served.fast_min(room);
     own.refused = f32x4::ONE - served.simd_gt(f32x4::ZERO).bitselect(ratio(stored, served), f32x4::ONE);
     own.depth += stored * dt;
@@ -338,7 +339,6 @@ fn consume(
     broker.pause_s = (broker.pause_s + joined * pause_s).min(LONGEST_PAUSE * pause_s.max(broker.pause_s));
     let tick_s = dt.to_array()[0];
     let awake = 1.0 - (broker.pause_s / tick_s).min(1.0);
-    broker.pause_s = (broker.pause_s - tick_s).max(0.0);
     let pull = capacity * f32x4::splat(PULL_RATIO * (1.0 - broker.condition.blocked) / call.calls.max(1e-6));
     broker.pull_per_s = pull;
     let taken = (pull * f32x4::splat(awake)).fast_min(broker.depth / dt);

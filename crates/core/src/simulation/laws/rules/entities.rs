@@ -70,18 +70,22 @@ pub(super) const CHECKS: &[(Rule, Check)] = &[
         // A third of the data is written on the smaller side; in a minute 63 % of it.
         (lab.state.databases[0].diverged - 0.21).abs() < 0.02
     }),
-    (Rule::Restore, |off| {
-        let mut lab = Lab::new(&database("write_ratio = 1, failover_s = 5, restore_s = 120"), off);
-        let b = lab.index("b");
-        for zone in 0..3 {
-            replicas::crash(&lab.topology, &mut lab.state.services[b], b, HEALTHY, zone);
-        }
-        // The members are back after some ten seconds, their data only later.
-        lab.run(60);
-        let (running, waiting) = (lab.running("b"), lab.run(30).bad());
-        running > 2.9 && waiting > 0.99 && lab.run(120).run(10).bad() < 0.01
-    }),
+    (Rule::Restore, |off| restored(off, "multi_master = false")),
+    (Rule::Restore, |off| restored(off, "multi_master = true")),
 ];
+
+/// Whether a database that lost every member has its data back only when its backup is restored.
+fn restored(off: &[&str], keys: &str) -> bool {
+    let mut lab = Lab::new(&database(&format!("write_ratio = 1, failover_s = 5, restore_s = 120, {keys}")), off);
+    let b = lab.index("b");
+    for zone in 0..3 {
+        replicas::crash(&lab.topology, &mut lab.state.services[b], b, HEALTHY, zone);
+    }
+    // The members are back after some ten seconds, their data only later.
+    lab.run(60);
+    let (running, waiting) = (lab.running("b"), lab.run(30).bad());
+    running > 2.9 && waiting > 0.99 && lab.run(120).run(10).bad() < 0.01
+}
 
 /// A cache of four replicas before a database.
 fn cache(keys: &str) -> String {
