@@ -62,6 +62,17 @@ pub struct StepMetrics {
     pub lost_writes_s: f64,
 }
 
+/// Ground truth about one tenant in the last decision.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TenantMetrics<'a> {
+    /// The tenant's name.
+    pub name: &'a str,
+    /// Requests that it offered.
+    pub offered: f64,
+    /// Those refused, shed, dropped, or answered late or wrongly.
+    pub bad: f64,
+}
+
 /// A fault of a level as its truth is reported.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FaultReport {
@@ -230,7 +241,7 @@ impl Environment {
             .state
             .faults
             .iter()
-            .filter(|event| event.is_active(tick) && !event.id.is_herring())
+            .filter(|event| event.is_active(tick) && !event.mended && !event.id.is_herring())
             .map(|event| self.report(event))
             .collect()
     }
@@ -244,6 +255,15 @@ impl Environment {
             onset_s: event.onset_tick as f64 * tick_s,
             end_s: event.end_tick as f64 * tick_s,
         }
+    }
+
+    /// What each tenant offered in the last decision, and what of it ended badly, in the scenario's order.
+    ///
+    /// Empty where there are fewer than two: then [`Environment::metrics`] says the same.
+    pub fn tenants(&self) -> impl Iterator<Item = TenantMetrics<'_>> {
+        let names = self.simulation.topology.scenario().tenants.iter();
+        let sums = if self.simulation.state.tenants.len() > 1 { &self.simulation.state.tenants[..] } else { &[] };
+        names.zip(sums).map(|(tenant, sums)| TenantMetrics { name: &tenant.name, offered: sums.offered, bad: sums.bad })
     }
 
     /// Seconds since the episode's start.

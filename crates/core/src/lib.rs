@@ -34,7 +34,7 @@ mod vector;
 
 pub use action::{Action, SHED_PERCENT};
 pub use audit::{Audit, Balance};
-pub use environment::{Environment, FaultReport, StepMetrics, Transition};
+pub use environment::{Environment, FaultReport, StepMetrics, TenantMetrics, Transition};
 pub use fault::{Card, FaultId, FaultTarget, Moves, Place, Remedy, Role, Step, Symptom};
 pub use ids::{NodeId, ServiceId, ZoneId};
 pub use level::{Level, Split};

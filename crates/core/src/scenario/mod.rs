@@ -154,7 +154,7 @@ pub struct Telemetry {
     pub collector: Option<String>,
 }
 
-/// A failure domain.
+/// A failure domain: a zone of one provider, or a provider's region.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Zone {
@@ -163,9 +163,6 @@ pub struct Zone {
     /// Seconds for a shift of its traffic weight to take hold (first order).
     #[serde(default = "defaults::shift_s")]
     pub shift_s: f32,
-    /// Whose machines they are.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub provider: String,
     /// Price of a core, relative to the others.
     #[serde(default = "defaults::one")]
     pub price: f32,

@@ -18,6 +18,10 @@ pub(super) type Check = Result<(), String>;
 const MAX_SERVICES: usize = 4096;
 const MAX_CALLS: usize = 65_536;
 const MAX_REPLICAS: u32 = 10_000;
+/// Most replicas that a quorum may ask.
+const MOST_ASKED: u32 = 16;
+/// Most services times ticks that a cluster may take to settle, before the first level.
+const MAX_SETTLING: u64 = 20_000_000;
 
 /// Services and their indices by name: a file may have tens of thousands of calls to look up.
 pub(super) type Services<'a> = BTreeMap<&'a str, (usize, &'a Service)>;
@@ -112,6 +116,14 @@ fn shares(scenario: &Scenario) -> Check {
         return Err(format!(
             "services: the name {:?}; allowed: none that begins with {PADDING:?}, as padded_services has them",
             service.name
+        ));
+    }
+    let settling = scenario.services.len() as u64 * (120_000 / u64::from(scenario.tick_ms));
+    if settling > MAX_SETTLING {
+        return Err(format!(
+            "tick_ms = {}; allowed: longer ticks or fewer services, whose number over tick_ms is at most {}",
+            scenario.tick_ms,
+            MAX_SETTLING / 120_000
         ));
     }
     let faults = &scenario.faults;
@@ -212,10 +224,10 @@ fn check_call(scenario: &Scenario, services: &Services, call: &Call) -> Check {
     if call.quorum == Some(0) || call.quorum.is_some() && !matches!(call.mode, CallMode::Sync) {
         return Err(format!("{}: allowed: at least 1, and only with mode = \"sync\"", key("quorum")));
     }
-    let replicas = to.replicas;
-    if let Some(quorum) = call.quorum.filter(|&quorum| u32::from(quorum) > replicas || replicas > 16) {
+    let (replicas, most) = (to.replicas, to.max_replicas.unwrap_or(to.replicas * 3));
+    if let Some(quorum) = call.quorum.filter(|&quorum| u32::from(quorum) > replicas || most > MOST_ASKED) {
         return Err(format!(
-            "{} = {quorum}; allowed: 1 to the replicas of `{}` = {replicas}, of which there may be 16",
+            "{} = {quorum}; allowed: 1 to the replicas of `{}` = {replicas}, whose max_replicas = {most} may be {MOST_ASKED}",
             key("quorum"),
             call.to
         ));

@@ -4,6 +4,7 @@ use super::{
     Scenario, Service, ServiceClass,
     validate::{Check, count, known, range, unique},
 };
+use crate::state::RECOMMENDATIONS;
 
 /// Most tenants: a generated cluster of 1000 services has one for each of its 130 entries.
 const MAX_TENANTS: usize = 256;
@@ -43,6 +44,14 @@ pub(super) fn of_service(service: &Service) -> Check {
         range(&key("autoscaler.sync_s"), autoscaler.sync_s, 0.001, 3600.0)?;
         range(&key("autoscaler.tolerance"), autoscaler.tolerance, 0.0, 1.0)?;
         range(&key("autoscaler.stabilisation_s"), autoscaler.stabilisation_s, 0.0, 3600.0)?;
+        if autoscaler.stabilisation_s > autoscaler.sync_s * RECOMMENDATIONS as f32 {
+            return Err(format!(
+                "{} = {}; allowed: 0 to {RECOMMENDATIONS} times sync_s = {}",
+                key("autoscaler.stabilisation_s"),
+                autoscaler.stabilisation_s,
+                autoscaler.sync_s
+            ));
+        }
         if service.class == ServiceClass::External {
             return Err(format!("{}: nobody scales a service of class external", key("autoscaler")));
         }

@@ -75,11 +75,16 @@ pub(crate) fn apply_due(topology: &Topology, state: &mut ClusterState) {
         }
         state.pending.remove(0);
         // Without a control plane an action is lost.
-        let answers = |service: usize| state.services[service].answering().reduce_add() > 0.0;
-        if !state.condition.control_down && topology.control_plane.is_none_or(answers) {
+        if has_control(topology, state) {
             apply(topology, state, action);
         }
     }
+}
+
+/// Whether the control plane carries anything out.
+pub(super) fn has_control(topology: &Topology, state: &ClusterState) -> bool {
+    let answers = |service: usize| state.services[service].answering().reduce_add() > 0.0;
+    !state.condition.control_down && topology.control_plane.is_none_or(answers)
 }
 
 fn apply(topology: &Topology, state: &mut ClusterState, action: Action) {

@@ -1,7 +1,7 @@
 //! Horizontal autoscalers: replicas in proportion to utilisation, as Kubernetes' controller computes them.
 
 use crate::{
-    simulation::placement,
+    simulation::{actions, placement},
     state::{ClusterState, RECOMMENDATIONS},
     topology::{AutoscalerTable, Topology},
 };
@@ -12,7 +12,7 @@ const MOST_ADDED: f32 = 4.0;
 pub(super) fn advance(topology: &Topology, state: &mut ClusterState) {
     for index in 0..topology.autoscalers.len() {
         let table = &topology.autoscalers[index];
-        if state.tick % table.sync_ticks == table.sync_ticks - 1 && !state.condition.control_down {
+        if state.tick % table.sync_ticks == table.sync_ticks - 1 && actions::has_control(topology, state) {
             look(topology, state, index, table);
         }
     }

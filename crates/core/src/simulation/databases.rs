@@ -16,7 +16,7 @@ pub(super) fn advance(topology: &Topology, state: &mut ClusterState) {
         let own = &mut state.services[table.service];
         let members = own.answering();
         lag(table, database, own, dt);
-        restore(table, database, members);
+        restore(table, database, members, dt);
         let apart = cut.simd_gt(f32x4::ZERO).any();
         if apart && (table.multi_master || !table.fencing) {
             diverge(table, database, members, cut, dt);
@@ -26,10 +26,14 @@ pub(super) fn advance(topology: &Topology, state: &mut ClusterState) {
         if database.diverged < 1e-6 {
             database.diverged = 0.0;
         }
-        // Where every zone takes writes nobody is elected; a backup is waited for all the same.
-        let whole = !database.down && database.failover_left_s <= 0.0;
-        own.write_error =
-            if table.multi_master && whole { f32x4::ZERO } else { elect(table, database, members, cut, dt) };
+        own.write_error = if database.down || database.restore_left_s > 0.0 {
+            // Until the backup is restored there is nothing to read either.
+            f32x4::ONE
+        } else if table.multi_master {
+            f32x4::ZERO
+        } else {
+            elect(table, database, members, cut, dt)
+        };
         let unwritable = own.write_error.simd_gt(f32x4::ZERO).any();
         state.condition.lasting |= unwritable;
         if database.diverged > 0.0 {
@@ -47,19 +51,22 @@ fn lag(table: &DatabaseTable, database: &mut DatabaseState, own: &ServiceState, 
     let served: f32 = own.populations.iter().map(|population| population.served_per_s.reduce_add()).sum();
     let load = (served / capacity.max(1e-6)).min(LAG_LIMIT);
     database.lag_s = table.lag_s / (1.0 - load);
-    database.backup_age_s = if database.backup_age_s >= table.backup_s { dt } else { database.backup_age_s + dt };
+    if !database.down {
+        database.backup_age_s = if database.backup_age_s >= table.backup_s { dt } else { database.backup_age_s + dt };
+    }
 }
 
 /// A database that lost every member comes back from its last backup: later, and without what was written since.
-fn restore(table: &DatabaseTable, database: &mut DatabaseState, members: f32x4) {
+fn restore(table: &DatabaseTable, database: &mut DatabaseState, members: f32x4, dt: f32) {
     let any = members.reduce_add() > 0.0;
     if !any && !database.down {
-        database.down = true;
         database.lost_writes_s += database.backup_age_s;
-        database.failover_left_s = table.restore_s.max(table.failover_s);
-    } else if any && database.down {
-        database.down = false;
+        database.restore_left_s = table.restore_s;
+    } else if any {
+        // Somebody has to be there to restore it to.
+        database.restore_left_s = (database.restore_left_s - dt).max(0.0);
     }
+    database.down = !any;
 }
 
 /// Both sides take writes: of what is written, what the smaller side holds will conflict.
@@ -81,9 +88,6 @@ const TIE: f32 = 1e-3;
 /// Elects a primary where there is none, and returns the ratio of requests that find none to write to, by zone.
 fn elect(table: &DatabaseTable, database: &mut DatabaseState, members: f32x4, cut: f32x4, dt: f32) -> f32x4 {
     let all = f32x4::splat(table.write_ratio);
-    if database.down {
-        return all;
-    }
     let mut primary = database.primary as usize;
     let side = |zone: usize| if lane(cut, zone) > 0.0 { cut } else { f32x4::ONE - cut };
     let votes = |zone: usize| (members * side(zone)).reduce_add();
@@ -130,7 +134,7 @@ pub(crate) fn fail_over(topology: &Topology, state: &mut ClusterState, service: 
                 database.primary = zone as u32;
             }
             database.term += 1;
-            database.failover_left_s = table.failover_s;
+            database.failover_left_s = database.failover_left_s.max(table.failover_s);
         }
     }
 }

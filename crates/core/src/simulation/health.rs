@@ -12,7 +12,7 @@ pub(super) fn advance(topology: &Topology, state: &mut ClusterState) {
     let end_us = (state.tick + 1) * tick_us;
     for (service, table) in topology.services.iter().enumerate() {
         if let Some(outlier) = &table.outlier {
-            eject_outliers(topology, outlier, &mut state.services[service], state.tick);
+            eject_outliers(topology, outlier, table.error_ratio, &mut state.services[service], state.tick);
         }
         // Checks that fall into this tick, in whole microseconds so that no rounding accumulates.
         let next = &mut state.next_check_us[service];
@@ -44,7 +44,7 @@ pub(super) fn advance(topology: &Topology, state: &mut ClusterState) {
 ///
 /// A replica that fails with probability p begins a run of n failures with every n-th-last answer: runs end at the rate
 /// `answers p^n`, and the share without one over a sweep falls exponentially.
-fn eject_outliers(topology: &Topology, table: &OutlierTable, own: &mut ServiceState, tick: u64) {
+fn eject_outliers(topology: &Topology, table: &OutlierTable, error_ratio: f32, own: &mut ServiceState, tick: u64) {
     let kinds = if own.has_impaired { 2 } else { 1 };
     let replicas = own.placement.running();
     let sweep = tick.is_multiple_of(table.sweep_ticks);
@@ -71,7 +71,7 @@ fn eject_outliers(topology: &Topology, table: &OutlierTable, own: &mut ServiceSt
         } else {
             0.0
         };
-        let error = f32x4::ONE - (f32x4::ONE - service_error) * f32x4::splat(1.0 - own_error);
+        let error = f32x4::ONE - (f32x4::ONE - service_error) * f32x4::splat((1.0 - own_error) * (1.0 - error_ratio));
         let mut run = error;
         for _ in 1..table.consecutive_errors {
             run *= error;

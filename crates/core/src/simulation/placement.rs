@@ -95,19 +95,22 @@ fn roomiest(topology: &Topology, state: &ClusterState, service: usize) -> Option
     })
 }
 
-/// Whether some node has room for one more replica of a service.
+/// Whether some node that is not drained has cores for one more replica of a service: what an operator can know.
 pub(crate) fn has_room(topology: &Topology, state: &ClusterState, service: usize) -> bool {
-    (0..topology.nodes.len()).any(|node| takes(topology, state, &topology.services[service], node))
+    (0..topology.nodes.len()).any(|node| fits(topology, state, &topology.services[service], node))
 }
 
 /// Whether a node can take one more replica of a service.
 fn takes(topology: &Topology, state: &ClusterState, table: &ServiceTable, node: usize) -> bool {
-    let (host, own) = (&topology.nodes[node], &state.nodes[node]);
+    let own = &state.nodes[node];
+    own.up && !own.stuck && own.disk < 1.0 && fits(topology, state, table, node)
+}
+
+/// Whether a node that is not drained has cores left for one more replica of a service.
+fn fits(topology: &Topology, state: &ClusterState, table: &ServiceTable, node: usize) -> bool {
+    let host = &topology.nodes[node];
     table.zones.contains(&host.zone)
-        && own.up
-        && !own.drained
-        && !own.stuck
-        && own.disk < 1.0
+        && !state.nodes[node].drained
         && zone_cores(topology, state, host.zone) + table.cores <= topology.zone_quota[host.zone] + 1e-3
         && state.cores_used[node] + table.cores <= host.cores + 1e-3
 }

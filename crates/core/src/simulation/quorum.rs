@@ -40,8 +40,7 @@ pub(super) fn verdict(callee: &ServiceState, needed: u8, timeout_s: f32, reach: 
         let late = exceeds(timeout_s, population.mean_s, population.sd_s);
         let mean_of = |lanes: f32x4| (lanes * counts).reduce_add() / count;
         let trouble = if kind == IMPAIRED { callee.impairment } else { crate::state::Impairment::NONE };
-        let gone = (1.0 - trouble.refuse) * (1.0 - trouble.error.max(trouble.unseen_error));
-        let answers = mean_of(unit(f32x4::ONE - late) * callee.calls_success) * gone;
+        let answers = mean_of(unit(f32x4::ONE - late) * callee.calls_success * population.answered);
         let wrong = 1.0 - (1.0 - trouble.wrong) * (1.0 - callee.condition.wrong);
         groups[kind] =
             (count, answers * (1.0 - wrong), answers * wrong, mean_of(population.mean_s), mean_of(population.sd_s));

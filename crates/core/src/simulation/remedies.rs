@@ -126,9 +126,9 @@ pub(super) fn arrive(state: &mut ClusterState) {
     if state.remedies.human_at.is_some_and(|at| at <= state.tick) {
         state.remedies.human_at = None;
         let tick = state.tick;
-        for event in state.faults.iter_mut().filter(|event| event.is_active(tick)) {
+        for event in state.faults.iter_mut().filter(|event| event.onset_tick <= tick) {
             event.mended = true;
-            event.end_tick = tick;
+            event.end_tick = event.end_tick.min(tick);
         }
     }
 }

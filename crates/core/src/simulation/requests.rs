@@ -37,22 +37,27 @@ pub(super) fn forward(topology: &Topology, state: &mut ClusterState) {
         for index in constants.calls.clone() {
             let (call, edge) = (&topology.calls[index], &mut calls[index]);
             let due = retries_due(call, edge, dt);
+            let mut shares = None;
             let first = match call.mode {
                 CallMode::Sync | CallMode::Async => served * f32x4::splat(call.calls),
                 CallMode::Miss => served * missed * f32x4::splat(call.calls),
                 CallMode::Consume => {
-                    let capacity =
-                        capacity_of(&services[call.to]) * f32x4::splat(working_share(constants, &services[call.to]));
-                    let joined = std::mem::take(&mut services[call.to].membership);
-                    consume(constants, call, &mut services[service], joined, capacity, dt)
+                    // The caller is none of those that it calls: there are no cycles.
+                    let Ok([broker, consumer]) = services.get_disjoint_mut([service, call.to]) else { continue };
+                    let (taken, by_zone) = consume(constants, call, broker, consumer, cut, dt);
+                    shares = Some(by_zone);
+                    taken
                 }
             };
             edge.first_per_s = first;
             edge.attempts_per_s = (first + due) * f32x4::splat(edge.passing());
             let arriving = edge.attempts_per_s * (f32x4::ONE - edge.loss) * f32x4::splat(1.0 - edge.stale_secret);
             let callee = &mut services[call.to];
-            callee.inflow +=
-                if call.quorum.is_some() { ask_all(arriving, callee, cut) } else { route(arriving, callee, cut) };
+            callee.inflow += match shares {
+                Some(shares) if shares.simd_gt(f32x4::ZERO).any() => gathered(arriving, cut) * shares,
+                _ if call.quorum.is_some() => ask_all(arriving, callee, cut),
+                _ => route(arriving, callee, cut),
+            };
         }
     }
 }
@@ -143,6 +148,7 @@ fn serve(topology: &Topology, table: &ServiceTable, own: &mut ServiceState, dt: 
         let any = healthy.ready.simd_gt(f32x4::ZERO).bitselect(f32x4::ONE, f32x4::ZERO);
         localise(table, own, in_rotation);
         let answer = serve_population(topology, table, own, HEALTHY, offered * any, dt);
+        own.populations[HEALTHY].answered = any * answer.success * writable;
         own.taken = any * answer.taken;
         own.own_success = any * answer.success * writable * charge_lost(own, offered * dt);
         own.unseen = f32x4::ZERO;
@@ -165,6 +171,7 @@ fn serve(topology: &Topology, table: &ServiceTable, own: &mut ServiceState, dt: 
     for kind in [HEALTHY, IMPAIRED] {
         let routed = ratio(weights[kind], weight);
         let answer = serve_population(topology, table, own, kind, offered * routed, dt);
+        own.populations[kind].answered = answer.success * writable;
         served += own.populations[kind].served_per_s;
         success += routed * answer.success;
         taken += routed * answer.taken;
@@ -304,7 +311,7 @@ fn publish(table: &ServiceTable, own: &mut ServiceState, served: f32x4, dt: f32x
     let limit = (own.populations[0].ready + own.populations[1].ready) * f32x4::splat(table.broker_depth);
     let room = (limit - own.depth).fast_max(f32x4::ZERO) / dt + own.consumed_per_s;
     // Every call of a consumer adds what it takes.
-    own.consumed_per_s = f32x4::ZERO;
+    (own.consumed_per_s, own.pull_per_s) = (f32x4::ZERO, f32x4::ZERO);
     own.pause_s = (own.pause_s - dt.to_array()[0]).max(0.0);
     let stored = served.fast_min(room);
     own.refused = f32x4::ONE - served.simd_gt(f32x4::ZERO).bitselect(ratio(stored, served), f32x4::ONE);
@@ -326,25 +333,31 @@ fn capacity_of(callee: &ServiceState) -> f32x4 {
 /// Share of their capacity at which consumers pull.
 const PULL_RATIO: f32 = 0.9;
 
-/// Consumers pull what is there, as fast as they can work, unless they pause because one of them joined or left.
+/// Consumers pull what is there, from whatever zone, as fast as they can work, unless they pause because one of them joined
+/// or left. Returns what each zone's messages bring them, and what share each zone's consumers take.
 fn consume(
     table: &ServiceTable,
     call: &CallTable,
     broker: &mut ServiceState,
-    joined: f32,
-    capacity: f32x4,
+    consumer: &mut ServiceState,
+    cut: Option<f32x4>,
     dt: f32x4,
-) -> f32x4 {
+) -> (f32x4, f32x4) {
+    let joined = std::mem::take(&mut consumer.membership);
+    let capacity = capacity_of(consumer) * f32x4::splat(working_share(table, consumer));
     let pause_s = table.rebalance_s + broker.condition.rebalance_s;
     broker.pause_s = (broker.pause_s + joined * pause_s).min(LONGEST_PAUSE * pause_s.max(broker.pause_s));
     let tick_s = dt.to_array()[0];
     let awake = 1.0 - (broker.pause_s / tick_s).min(1.0);
-    let pull = capacity * f32x4::splat(PULL_RATIO * (1.0 - broker.condition.blocked) / call.calls.max(1e-6));
-    broker.pull_per_s = pull;
+    let able = gathered(capacity, cut);
+    let pull = able
+        * ratio(broker.depth, gathered(broker.depth, cut))
+        * f32x4::splat(PULL_RATIO * (1.0 - broker.condition.blocked) / call.calls.max(1e-6));
+    broker.pull_per_s += pull;
     let taken = (pull * f32x4::splat(awake)).fast_min(broker.depth / dt);
     broker.depth = (broker.depth - taken * dt).fast_max(f32x4::ZERO);
     broker.consumed_per_s += taken;
-    taken * f32x4::splat(call.calls)
+    (taken * f32x4::splat(call.calls), ratio(capacity, able))
 }
 
 /// Pauses that may add up, in units of one.

@@ -25,6 +25,7 @@ impl ClusterState {
             ejected: zero,
             outlier: zero,
             ejections: zero,
+            answered: f32x4::ONE,
             share: zero,
             own_mean_s: zero,
             own_sd_s: zero,
@@ -174,6 +175,7 @@ impl ClusterState {
                     backup_age_s: 0.0,
                     lost_writes_s: 0.0,
                     down: false,
+                    restore_left_s: 0.0,
                 })
                 .collect(),
             autoscalers: topology

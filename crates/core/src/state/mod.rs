@@ -47,6 +47,8 @@ pub(crate) struct Population {
     pub outlier: f32x4,
     /// See `outlier`.
     pub ejections: f32x4,
+    /// Ratio of its requests that it takes and answers without error.
+    pub answered: f32x4,
     /// Share of the service's answers that this population gives.
     pub share: f32x4,
     /// Mean and standard deviation of a replica's own response time in seconds, calls not counted.

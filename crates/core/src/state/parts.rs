@@ -39,8 +39,9 @@ pub(crate) struct DatabaseState {
     /// Seconds since the last backup, and seconds of writes that were lost for good.
     pub backup_age_s: f32,
     pub lost_writes_s: f32,
-    /// Whether every member is down.
+    /// Whether every member is down, and the seconds that restoring the backup still takes.
     pub down: bool,
+    pub restore_left_s: f32,
 }
 
 /// Looks that an autoscaler remembers: five minutes' worth at one every fifteen seconds.

@@ -80,7 +80,6 @@ fn of_service(off: &dyn Fn(Rule) -> bool, service: &mut ServiceTable) {
     set(Rule::Redelivery, &mut service.redelivery, 0.0);
     set(Rule::ConsumerRebalance, &mut service.rebalance_s, 0.0);
     set(Rule::Partitions, &mut service.partitions, f32::MAX);
-    set(Rule::Restore, &mut service.restore_s, 0.0);
     if off(Rule::OutOfMemory) {
         service.runs_out_of_memory = false;
     }

@@ -395,6 +395,16 @@ fn check_room(scenario: &Scenario, services: &[ServiceTable]) -> Result<(), Stri
             ));
         }
     }
+    for zone in &scenario.zones {
+        let inside = scenario.nodes.iter().zip(used).filter(|(node, _)| node.zone == zone.name);
+        let cores: f32 = inside.map(|(_, cores)| cores).sum();
+        if let Some(quota) = zone.quota_cores.filter(|&quota| cores > quota + 1e-3) {
+            return Err(format!(
+                "zones.{}.quota_cores = {quota}; allowed: at least {cores}, which the initial replicas request",
+                zone.name
+            ));
+        }
+    }
     Ok(())
 }
 

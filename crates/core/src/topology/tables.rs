@@ -65,7 +65,6 @@ pub(crate) struct ServiceTable {
     pub cold_loss: f32,
     pub collection_loss: f32,
     pub runs_out_of_memory: bool,
-    pub restore_s: f32,
     pub calls: Range<usize>,
 }
 
@@ -227,7 +226,6 @@ pub(super) fn service_table(
         cold_loss: COLD_LOSS,
         collection_loss: COLLECTION_LOSS,
         runs_out_of_memory: true,
-        restore_s: service.database.as_ref().map_or(0.0, |database| database.restore_s),
         calls,
     }
 }

@@ -113,11 +113,5 @@ impl Scenario {
 }
 
 fn zone(name: &str) -> Zone {
-    Zone {
-        name: name.to_owned(),
-        shift_s: defaults::shift_s(),
-        provider: String::new(),
-        price: defaults::one(),
-        quota_cores: None,
-    }
+    Zone { name: name.to_owned(), shift_s: defaults::shift_s(), price: defaults::one(), quota_cores: None }
 }
