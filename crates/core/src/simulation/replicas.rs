@@ -235,10 +235,13 @@ fn join(population: &mut Population, joining: f32x4) {
     population.leaked *= old;
     population.ejected *= old;
     population.outlier *= old;
-    for share in &mut population.check_runs {
+    // What is in no run of failures and not out is in the first: rounding does not add up over the starts.
+    let mut others = population.ejected;
+    for share in &mut population.check_runs[1..] {
         *share *= old;
+        others += *share;
     }
-    population.check_runs[0] += fresh;
+    population.check_runs[0] = (f32x4::ONE - others).fast_max(f32x4::ZERO);
     population.ready += joining;
 }
 
