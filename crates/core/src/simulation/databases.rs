@@ -16,7 +16,7 @@ pub(super) fn advance(topology: &Topology, state: &mut ClusterState) {
         let own = &mut state.services[table.service];
         let members = own.answering();
         lag(table, database, own, dt);
-        restore(table, database, members, dt);
+        restore(table, database, own, members, dt);
         let apart = cut.simd_gt(f32x4::ZERO).any();
         if apart && (table.multi_master || !table.fencing) {
             diverge(table, database, members, cut, dt);
@@ -56,17 +56,20 @@ fn lag(table: &DatabaseTable, database: &mut DatabaseState, own: &ServiceState, 
     }
 }
 
-/// A database that lost every member comes back from its last backup: later, and without what was written since.
-fn restore(table: &DatabaseTable, database: &mut DatabaseState, members: f32x4, dt: f32) {
+/// A database whose every member crashed comes back from its last backup: later, and without what was written since.
+fn restore(table: &DatabaseTable, database: &mut DatabaseState, own: &ServiceState, members: f32x4, dt: f32) {
     let any = members.reduce_add() > 0.0;
-    if !any && !database.down {
+    // Members that were stopped in order come back with what they held.
+    let crashed = own.has_impaired && !own.impaired_answer() || own.placement.crashed.iter().any(|&count| count > 0.0);
+    if !any && crashed && !database.down {
         database.lost_writes_s += database.backup_age_s;
         database.restore_left_s = table.restore_s;
+        database.down = true;
     } else if any {
         // Somebody has to be there to restore it to.
         database.restore_left_s = (database.restore_left_s - dt).max(0.0);
+        database.down = false;
     }
-    database.down = !any;
 }
 
 /// Both sides take writes: of what is written, what the smaller side holds will conflict.

@@ -6,7 +6,10 @@ use proptest::{
     test_runner::{Config, RngAlgorithm, RngSeed, TestRng, TestRunner},
 };
 
-use crate::random_cluster::{Shape, scenario};
+use crate::{
+    play,
+    random_cluster::{Shape, scenario},
+};
 
 /// Plays random actions, legal ones and others, on one level.
 fn audited(scenario: Scenario, level: Level, decisions: u32, seed: u64) -> Audit {
@@ -53,11 +56,11 @@ fn random_clusters_conserve_what_flows_through_them() {
 }
 
 #[test]
-fn the_built_in_scenarios_conserve_what_flows_through_them() {
-    for name in Scenario::builtin_names() {
+fn every_scenario_conserves_what_flows_through_it() {
+    for name in play::scenario_names() {
         for k in 0..20 {
             let level = Level::draw([Split::Train, Split::Heldout][k % 2], 9, k as u64);
-            let audit = audited(Scenario::load(name).expect("a built-in scenario"), level, 240, k as u64);
+            let audit = audited(play::scenario(name), level, 240, k as u64);
             assert!(audit.violation().is_none() && audit.broken().next().is_none(), "{name}, {level:?}: {audit:?}");
         }
     }

@@ -1,8 +1,10 @@
 //! The same seed gives the same bits, whatever the batch, the threads or the moment of a snapshot.
 
-use microcloud_core::{CounterRng, Environment, Level, Split, StepBuffers, Stream, VectorEnvironment};
+use microcloud_core::{
+    ActionSet, CounterRng, Environment, Level, Scenario, Split, StepBuffers, Stream, Topology, VectorEnvironment,
+};
 
-use crate::play::{random_action, topology};
+use crate::play::{random_action, scenario, scenario_names, topology};
 
 /// A hash of everything that a batch's environment shows over some steps, by environment.
 fn trace(name: &str, num_envs: usize, threads: usize, steps: u32, seed: u64) -> Vec<u64> {
@@ -48,7 +50,7 @@ fn trace(name: &str, num_envs: usize, threads: usize, steps: u32, seed: u64) -> 
 
 #[test]
 fn threads_and_batch_size_change_no_bit() {
-    for name in microcloud_core::Scenario::builtin_names() {
+    for name in scenario_names() {
         let reference = trace(name, 64, 1, 300, 11);
         for (num_envs, threads) in [(64, 2), (64, 4), (7, 1), (7, 4), (1, 1)] {
             assert_eq!(trace(name, num_envs, threads, 300, 11), reference[..num_envs], "{name} {num_envs} {threads}");
@@ -58,9 +60,11 @@ fn threads_and_batch_size_change_no_bit() {
 
 #[test]
 fn environment_i_of_a_vector_equals_a_single_one_reset_with_s_plus_i() {
-    let reference = trace("spine12", 9, 2, 300, 100);
-    for index in [0, 3, 8] {
-        assert_eq!(trace("spine12", 1, 1, 300, 100 + index)[0], reference[index as usize]);
+    for name in scenario_names() {
+        let reference = trace(name, 9, 2, 300, 100);
+        for index in [0, 3, 8] {
+            assert_eq!(trace(name, 1, 1, 300, 100 + index)[0], reference[index as usize], "{name}");
+        }
     }
 }
 
@@ -83,43 +87,50 @@ fn a_clone_goes_on_as_the_original_does() {
 
 #[test]
 fn a_level_forgets_what_was_played_before_it() {
-    let topology = topology("spine12");
-    let level = Level::new(5).expect("a level");
-    let (mut fresh, mut used) = (Environment::new(topology.clone()), Environment::new(topology));
-    used.reset(Level::new(6).expect("a level"));
-    let mut rng = CounterRng::new(9, Stream::Faults, 0);
-    for _ in 0..150 {
-        let action = random_action(&used, &mut rng);
-        used.step(action);
+    for name in scenario_names() {
+        let topology =
+            Topology::new(Scenario { actions: ActionSet::Extended, ..scenario(name) }).expect("its topology");
+        let (mut fresh, mut used) = (Environment::new(topology.clone()), Environment::new(topology));
+        let mut rng = CounterRng::new(9, Stream::Faults, 0);
+        for k in 0..12 {
+            used.reset(Level::draw(Split::Heldout, 9, k));
+            for _ in 0..150 {
+                let action = random_action(&used, &mut rng);
+                used.step(action);
+            }
+            let level = Level::draw(Split::Train, 9, k);
+            fresh.reset(level);
+            used.reset(level);
+            assert!(fresh == used && fresh.snapshot() == used.snapshot(), "{name}, {level:?}");
+            for _ in 0..20 {
+                assert_eq!(fresh.step(0), used.step(0), "{name}, {level:?}");
+            }
+            assert!(fresh == used, "{name}, {level:?}");
+        }
     }
-    fresh.reset(level);
-    used.reset(level);
-    assert!(fresh == used);
-    assert_eq!(fresh.step(0), used.step(0));
 }
 
-/// One hash for every built-in scenario of what two environments show over 240 decisions.
+/// One hash for every scenario of what two environments show over 240 decisions.
 ///
 /// A change of one is a change of that scenario's dynamics: raise the version of the ids with it. A new scenario adds a
-/// row; the test prints the hash. It is the same however the crate is compiled:
-/// `cargo test --release -p microcloud-core golden` holds an optimised build to it.
-const GOLDEN: &[(&str, &str)] = &[("spine12", "4d644d6a45496043"), ("online-boutique", "15a2d556c42dcb0f")];
+/// row; where any differs, the test prints all of them to put here. They are the same however the crate is compiled:
+/// `cargo test --release -p microcloud-core --test properties golden` holds an optimised build to them.
+const GOLDEN: &[(&str, &str)] = &[
+    ("spine12", "cef466a379ebb6e5"),
+    ("online-boutique", "6b5a184feb3b5662"),
+    ("everything", "51bd8e262d563c38"),
+    ("random", "a4c7c9fede14af7d"),
+    ("random-64", "95201b05bf66c2bc"),
+];
 
 #[test]
 fn the_golden_hash_of_every_scenario_is_unchanged() {
-    let names = microcloud_core::Scenario::builtin_names();
-    let mut wrong = Vec::new();
-    for name in names {
+    let row = |name| {
         let hash = trace(name, 2, 1, 240, 1).into_iter().fold(0, |all, hash| all ^ hash);
-        let hash = format!("{hash:016x}");
-        match GOLDEN.iter().find(|(scenario, _)| scenario == name) {
-            None => wrong.push(format!("{name}: no row in GOLDEN; its hash is {hash}")),
-            Some((_, golden)) if *golden != hash => wrong.push(format!("{name}: {hash}, in GOLDEN {golden}")),
-            Some(_) => {}
-        }
-    }
-    wrong.extend(
-        GOLDEN.iter().filter(|(name, _)| !names.contains(name)).map(|(name, _)| format!("{name}: no such scenario")),
-    );
-    assert!(wrong.is_empty(), "{}", wrong.join("; "));
+        (name, format!("{hash:016x}"))
+    };
+    let rows: Vec<(&str, String)> = scenario_names().map(row).collect();
+    let golden = GOLDEN.iter().map(|&(name, hash)| (name, hash.to_owned()));
+    let lines: String = rows.iter().map(|row| format!("    {row:?},\n")).collect();
+    assert!(golden.eq(rows), "hashes differ; those of this build are\nconst GOLDEN: &[(&str, &str)] = &[\n{lines}];");
 }

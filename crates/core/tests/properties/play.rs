@@ -4,8 +4,22 @@ use std::sync::Arc;
 
 use microcloud_core::{CounterRng, Environment, Level, Scenario, Split, Stream, Topology, observation::BOUND};
 
+/// Every scenario that what holds for all is held to: the built-in ones, one that has every entity, and generated ones.
+pub fn scenario_names() -> impl Iterator<Item = &'static str> {
+    Scenario::builtin_names().iter().copied().chain(["everything", "random", "random-64"])
+}
+
+/// One of them.
+pub fn scenario(name: &str) -> Scenario {
+    match name {
+        "everything" => Scenario::from_toml(include_str!("everything.toml"), "everything.toml"),
+        _ => Scenario::load(name),
+    }
+    .unwrap_or_else(|error| panic!("{error}"))
+}
+
 pub fn topology(name: &str) -> Arc<Topology> {
-    Topology::new(Scenario::load(name).expect("a built-in scenario")).expect("its topology")
+    Topology::new(scenario(name)).expect("its topology")
 }
 
 /// A uniformly drawn legal action.

@@ -111,7 +111,7 @@ fn head(out: &mut String, draw: &mut Draw, shape: Shape) {
         let (shift_s, price) = (draw.between(0.0, 30.0), draw.scale(0.1, 10.0));
         writeln!(out, "[[zones]]\nname = \"z{zone}\"\nshift_s = {shift_s:?}\nprice = {price:?}").unwrap();
         if draw.chance(0.3) {
-            writeln!(out, "quota_cores = {:?}", draw.scale(50.0, 400.0)).unwrap();
+            writeln!(out, "quota_cores = {:?}", draw.scale(100.0, 400.0)).unwrap();
         }
     }
     for node in 0..shape.nodes {
@@ -162,7 +162,7 @@ fn of_service(out: &mut String, draw: &mut Draw, shape: Shape, index: usize, cla
             out,
             "autoscaler = {{ target_utilisation = {target:?}, sync_s = {sync_s:?}, tolerance = 0.1, \
              stabilisation_s = {:?} }}",
-            draw.between(0.0, 120.0)
+            draw.between(0.0, 120.0_f32.min(20.0 * sync_s))
         )
         .unwrap();
     }
@@ -195,7 +195,7 @@ fn of_service(out: &mut String, draw: &mut Draw, shape: Shape, index: usize, cla
             draw.between(0.0, 60.0),
             draw.chance(0.5),
             draw.chance(0.5),
-            draw.between(0.0, 120.0)
+            draw.between(0.0, 120.0_f32.min(20.0 * sync_s))
         ),
         _ => Ok(()),
     }
@@ -216,7 +216,8 @@ fn of_call(out: &mut String, draw: &mut Draw, ends: (usize, usize), class: &str,
     }
     writeln!(out, "throttle = {}\nbreaker = {}", draw.chance(0.3), mode != "consume" && draw.chance(0.4)).unwrap();
     writeln!(out, "fallback = {:?}", if draw.chance(0.3) { draw.between(0.0, 1.0) } else { 0.0 }).unwrap();
-    if mode == "sync" && draw.chance(0.3) {
+    // A quorum asks 16 replicas at most, and scaling up reaches three times the initial number.
+    if mode == "sync" && replicas <= 5 && draw.chance(0.5) {
         writeln!(out, "quorum = {}", 1 + draw.below(replicas)).unwrap();
     }
 }

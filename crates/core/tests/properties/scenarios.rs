@@ -1,12 +1,14 @@
 //! Scenario files: round trips and refusals.
 
-use microcloud_core::{Scenario, Topology};
+use microcloud_core::{Environment, Scenario, Split, Topology};
+
+use crate::play::{scenario, scenario_names, topology};
 
 #[test]
 fn a_written_scenario_reads_back_equal() {
-    for name in Scenario::builtin_names() {
-        let scenario = Scenario::load(name).expect("a built-in scenario");
-        assert_eq!(&scenario.name, name);
+    for name in scenario_names() {
+        let scenario = scenario(name);
+        assert_eq!(scenario.name, name);
         let text = scenario.to_toml();
         assert_eq!(Scenario::from_toml(&text, "written").expect("it reads"), scenario);
     }
@@ -64,4 +66,30 @@ fn unknown_names_directories_and_rubbish_are_refused() {
     let directory = Scenario::load(&folder.to_string_lossy()).expect_err("a refusal");
     assert!(directory.to_string().contains("cannot read"));
     assert!(Scenario::from_toml("", "empty.toml").expect_err("a refusal").to_string().contains("missing field"));
+}
+
+#[test]
+fn every_scenario_is_healthy_where_nothing_goes_wrong() {
+    for name in scenario_names() {
+        let topology = topology(name);
+        let mut environment = Environment::new(topology.clone());
+        for level in topology.draw_levels(Split::Train, 31, 3, true) {
+            environment.reset(level);
+            let (mut offered, mut bad) = (0.0, 0.0);
+            for _ in 0..topology.scenario().episode_decisions {
+                environment.step(0);
+                offered += environment.metrics().offered;
+                bad += environment.metrics().bad;
+            }
+            assert!(bad < 0.01 * offered, "{name}, {level:?}: {bad} of {offered} requests are bad");
+        }
+    }
+}
+
+#[test]
+fn the_scenario_that_has_everything_lacks_no_fault() {
+    let scenario = scenario("everything");
+    let lacks = |id: &microcloud_core::FaultId| scenario.faults.catalogue.iter().all(|entry| entry.id != *id);
+    let missing: Vec<_> = microcloud_core::FaultId::all().filter(lacks).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }

@@ -6,7 +6,7 @@ use microcloud_core::{
     Action, CounterRng, Environment, Level, Scenario, SnapshotError, Split, Stream, Topology, VectorEnvironment,
 };
 
-use crate::play::{random_action, topology};
+use crate::play::{random_action, scenario, scenario_names, topology};
 
 /// An environment that has played random actions on a level.
 fn played(topology: &Arc<Topology>, level: Level, decisions: u32, rng: &mut CounterRng) -> Environment {
@@ -50,7 +50,7 @@ fn assert_equal_play(original: &mut Environment, restored: &mut Environment, dec
 
 #[test]
 fn a_restored_environment_goes_on_with_the_same_bits_in_every_scenario() {
-    for name in Scenario::builtin_names() {
+    for name in scenario_names() {
         let (here, elsewhere) = (topology(name), topology(name));
         let mut rng = CounterRng::new(21, Stream::Faults, 0);
         for k in 0..4 {
@@ -74,8 +74,8 @@ fn a_restored_environment_goes_on_with_the_same_bits_in_every_scenario() {
 
 #[test]
 fn an_active_fault_and_pending_actions_survive_a_snapshot() {
-    for name in Scenario::builtin_names() {
-        let mut scenario = Scenario::load(name).expect("a built-in scenario");
+    for name in scenario_names() {
+        let mut scenario = scenario(name);
         // Longer than two decisions, so that what was accepted waits.
         scenario.actuation_delay_s = 12.0;
         let topology = Topology::new(scenario).expect("its topology");
