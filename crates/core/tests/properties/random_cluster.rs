@@ -195,7 +195,7 @@ fn of_service(out: &mut String, draw: &mut Draw, shape: Shape, index: usize, cla
             draw.between(0.0, 60.0),
             draw.chance(0.5),
             draw.chance(0.5),
-            draw.between(0.0, 120.0_f32.min(20.0 * sync_s))
+            draw.between(0.0, 120.0)
         ),
         _ => Ok(()),
     }
