@@ -23,8 +23,11 @@ const CARD: Card = Card {
     ],
     right: &[Step::once(Remedy::Restart, Place::Callers)],
     right_words: "cut what reaches the service: restart or scale down its callers, rebalance, shed; then restore",
-    wrong: &[Step::repeated(Remedy::ScaleUp, Place::Callers, 3, 10.0)],
-    wrong_words: "scale the callers up: more retries",
+    wrong: &[
+        Step::repeated(Remedy::Restart, Place::Target, 4, 60.0),
+        Step::repeated(Remedy::ScaleUp, Place::Callers, 6, 10.0).after(25.0),
+    ],
+    wrong_words: "restart the struck service replica by replica under full load, or scale the callers up: more retries",
     role: Role::Scored,
     source: "Bronson et al., Metastable failures in distributed systems, HotOS'21; SREGym load_spike_rpc_retry_storm",
 };

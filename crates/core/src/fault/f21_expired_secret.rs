@@ -18,8 +18,13 @@ const CARD: Card = Card {
     symptoms: &[symptom(Place::Callers, "error_ratio", Moves::Up), symptom(Place::Target, "requests", Moves::Down)],
     right: &[Step::once(Remedy::Restart, Place::Callers)],
     right_words: "restart the callers, which then read the new secret; or rotate it",
-    wrong: &[Step::once(Remedy::Restart, Place::Target), Step::once(Remedy::ScaleUp, Place::Target)],
-    wrong_words: "restart, scale or rebalance the service that refuses: it does as it should",
+    wrong: &[
+        Step::repeated(Remedy::Restart, Place::Target, 2, 60.0),
+        Step::repeated(Remedy::ScaleUp, Place::Target, 4, 10.0),
+        Step::repeated(Remedy::Rebalance, Place::Zone, 4, 15.0).after(30.0),
+    ],
+    wrong_words: "restart, scale or rebalance the service that refuses: it does as it should, and the zones that its \
+                  callers are shifted between overflow",
     role: Role::Scored,
     source: "SREGym expired_tls, secret_rotation_stale_env",
 };

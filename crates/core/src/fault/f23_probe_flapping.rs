@@ -41,6 +41,10 @@ impl FaultModel for ProbeFlapping {
         TargetKind::Service
     }
 
+    fn mended_by(&self) -> Option<Remedy> {
+        Some(Remedy::Rollback)
+    }
+
     fn magnitude_range(&self) -> (f32, f32) {
         (0.0, 1.0)
     }

@@ -17,8 +17,11 @@ const CARD: Card = Card {
     magnitude: "factor by which its work slows down; half of what that adds to a request is added on the way as well",
     time: "step",
     symptoms: &[symptom(Place::Target, "p99_latency", Moves::Up), symptom(Place::Callers, "p99_latency", Moves::Up)],
-    right: &[Step::once(Remedy::OpenBreaker, Place::Target)],
-    right_words: "hold the breaker open, so that callers fall back at once; shed",
+    right: &[
+        Step::once(Remedy::OpenBreaker, Place::Target),
+        Step::once(Remedy::CloseBreaker, Place::Target).after(600.0),
+    ],
+    right_words: "hold the breaker open, so that callers fall back at once, and close it when it is usually over; shed",
     wrong: &[Step::repeated(Remedy::ScaleUp, Place::Callers, 2, 10.0)],
     wrong_words: "scale or restart the callers, or let them try more often",
     role: Role::Extended,

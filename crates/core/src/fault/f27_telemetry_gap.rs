@@ -6,13 +6,14 @@ use super::{
 };
 use crate::{state::ClusterState, topology::Topology};
 
-/// The cluster itself is healthy: what the policy sees of it is what it last saw.
+/// The cluster itself is healthy: what the policy sees of it, but for its replicas, is what it last saw.
 pub(super) struct TelemetryGap;
 
 const CARD: Card = Card {
     name: "telemetry gap",
-    what: "Scrapes are lost, so that the policy goes on seeing the last ones; the cluster is healthy. In every other \
-           case the control plane is down too, and actions have no effect.",
+    what: "Scrapes are lost: metrics freeze at the last ones, while the counts of running and starting replicas, which \
+           the orchestrator knows, stay live; the cluster is healthy. In every other case the control plane is down \
+           too, and actions have no effect.",
     magnitude: "1 to 2: scrapes are lost; from 2: actions are ignored as well",
     time: "step",
     symptoms: &[symptom(Place::Busiest, "staleness", Moves::Up)],

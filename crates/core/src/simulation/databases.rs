@@ -137,6 +137,7 @@ pub(crate) fn fail_over(topology: &Topology, state: &mut ClusterState, service: 
                 database.primary = zone as u32;
             }
             database.term += 1;
+            // One that is under way is not shortened.
             database.failover_left_s = database.failover_left_s.max(table.failover_s);
         }
     }

@@ -50,7 +50,7 @@ fn extended_actions_help_against_the_faults_that_they_are_meant_for() {
     let shed = ["shed load(75 %)", "", "", "", "", "", "", "", "", "", "", "", "shed load(0 %)"];
     let shed: Vec<&str> = shed.iter().map(|action| if action.is_empty() { "no-op" } else { action }).collect();
 
-    let cases: [(&str, &[&str]); 9] = [
+    let cases: [(&str, &[&str]); 10] = [
         ("F01", &["rollback({})", "rollback(gateway)", "rollback(auth)"]),
         ("F03", &["flush queue({})"]),
         ("F08", &["disable retries"]),
@@ -59,6 +59,7 @@ fn extended_actions_help_against_the_faults_that_they_are_meant_for() {
         ("F14", &["page a human"]),
         ("F15", &["clear disk({})"]),
         ("F21", &["rotate secret({})"]),
+        ("F23", &["rollback({})"]),
         ("F24", &["open breaker({})"]),
     ];
     let mut failed = Vec::new();

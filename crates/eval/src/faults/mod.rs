@@ -30,6 +30,8 @@ pub struct PlanRow {
     pub ttr_s: Option<f64>,
     /// Share of the levels in which the cluster recovers.
     pub recovered_ratio: Option<f64>,
+    /// Mean number of actions that it sends.
+    pub actions: f64,
 }
 
 /// A fault's card, measured.
@@ -97,7 +99,13 @@ fn plan_row(outcomes: &[EpisodeOutcome]) -> PlanRow {
     let ttr_s: Vec<f64> = outcomes.iter().filter_map(|outcome| outcome.ttr_s).collect();
     let recovered = outcomes.iter().filter_map(|outcome| outcome.recovered);
     let recovered: Vec<f64> = recovered.map(|recovered| f64::from(u8::from(recovered))).collect();
-    PlanRow { loss: mean(&losses).unwrap_or(0.0), ttr_s: mean(&ttr_s), recovered_ratio: mean(&recovered) }
+    let actions: Vec<f64> = outcomes.iter().map(|outcome| outcome.actions).collect();
+    PlanRow {
+        loss: mean(&losses).unwrap_or(0.0),
+        ttr_s: mean(&ttr_s),
+        recovered_ratio: mean(&recovered),
+        actions: mean(&actions).unwrap_or(0.0),
+    }
 }
 
 /// The steps that no level has an action for: the remedy is no action of the scenario, or not one of such a place.

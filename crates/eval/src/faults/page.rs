@@ -38,7 +38,11 @@ which it comes back. For `scored` faults some core action is right; for `wait` f
 faults need the extended actions; a `herring` harms nobody; only held-out levels have what is held out.
 
 Under `shows` stands how far a feature of the observation moves on average between {from_s} s and {to_s} s after the onset,
-against the same levels without the fault.
+against the same levels before the fault.
+
+Not modelled, though the usual catalogues have it: messages that a network delivers twice (F16), tokens that are refused
+because clocks disagree (F28), stale reads from followers (F25), and a broker that nobody can reach for longer than its
+consumers pause (F26). What takes hours in real life is compressed to minutes; each card says how.
 
 | id | loss under no-op | loss under the right action | loss under the wrong action | TTR no-op | TTR right | TTR wrong \
 | recovered no-op | recovered right | recovered wrong | name | role |
