@@ -49,7 +49,7 @@ rules! {
     RetryBudget = "retry-budget",
     /// Retries wait before they are sent.
     RetryDelay = "retry-delay",
-    /// Linear stages are integrated exactly.
+    /// The stages of a retry's delay are integrated exactly.
     ExactStages = "exact-stages",
     /// Breakers stop calls that mostly fail.
     Breaker = "breaker",
@@ -65,7 +65,7 @@ rules! {
     Collection = "collection",
     /// Replicas without memory crash.
     OutOfMemory = "out-of-memory",
-    /// Disks fill, and nothing is written to a full one.
+    /// Disks fill, and nothing starts on a full one.
     Disk = "disk",
     /// Replicas that fail their checks get no traffic.
     HealthChecks = "health-checks",

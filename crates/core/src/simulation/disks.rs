@@ -1,4 +1,4 @@
-//! Disks: replicas log what they do, logs are rotated, and nothing starts or writes where a disk is full.
+//! Disks: replicas log what they do, logs are rotated, and nothing starts where a disk is full.
 
 use crate::{
     state::{ClusterState, DISK_AT_START},

@@ -13,4 +13,5 @@ mod play;
 mod random_cluster;
 mod scenarios;
 mod snapshots;
+mod tenants;
 mod topology;
