@@ -3,6 +3,7 @@
 mod conservation;
 mod determinism;
 mod documents;
+mod entities;
 mod extended;
 mod faults;
 mod generated;
