@@ -91,7 +91,7 @@ fn two_faults_at_once_harm_more_than_either() {
             first.id != second.id && second.onset_s < first.end_s
         })
         .expect("a level with two faults that overlap");
-    let mut loss = |off: &[&str]| -> Vec<f64> {
+    let loss = |off: &[&str]| -> Vec<f64> {
         let mut scenario = environment.topology().scenario().clone();
         scenario.rules_off = off.iter().map(|&name| name.to_owned()).collect();
         let mut environment = Environment::new(Topology::new(scenario).expect("its topology"));
