@@ -5,9 +5,9 @@ mod numbers;
 use crate::{
     lanes::f32x4,
     scenario::{CallMode, ServiceClass},
-    simulation::Witness,
+    simulation::{Witness, requests::exceeds},
     state::{CallState, ClusterState, HEALTHY, IMPAIRED, ServiceState},
-    topology::Topology,
+    topology::{CallTable, Topology},
 };
 
 /// A balance that holds in every tick, up to rounding.
@@ -25,14 +25,30 @@ pub enum Balance {
     Retries,
     /// Every replica is in rotation or out of it.
     Rotation,
+    /// What users ask for at the edge ends well or badly, in every zone, and what gets past the edge enters a service.
+    Edge,
+    /// Requests lost with their replicas, or dropped with a queue, are charged to those who ask next.
+    Lost,
+    /// A service's answers come in time or too late, and whatever fails for good is one that failed or came too late.
+    Answers,
     /// Every replica wanted runs, starts, has crashed, or has no room.
     Replicas,
 }
 
 impl Balance {
     /// Every balance.
-    pub const ALL: [Self; 7] =
-        [Self::Requests, Self::Admission, Self::Routing, Self::Messages, Self::Retries, Self::Rotation, Self::Replicas];
+    pub const ALL: [Self; 10] = [
+        Self::Requests,
+        Self::Admission,
+        Self::Routing,
+        Self::Messages,
+        Self::Retries,
+        Self::Rotation,
+        Self::Edge,
+        Self::Lost,
+        Self::Answers,
+        Self::Replicas,
+    ];
 
     /// The imbalance that single precision leaves at most: fewer replicas than a thousandth are none.
     pub fn tolerance(self) -> f64 {
@@ -49,6 +65,8 @@ pub struct Audit {
     services: Vec<Before>,
     calls: Vec<Waiting>,
     entries: Vec<Waiting>,
+    offered: [f64; 4],
+    bad: [f64; 4],
 }
 
 /// A service's side of the balances as the tick goes on.
@@ -56,6 +74,9 @@ pub struct Audit {
 struct Before {
     in_system: f64,
     left: f64,
+    finished: f64,
+    lost: f64,
+    charged: f64,
     admitted: f64,
     served: f64,
     depth: f64,
@@ -119,6 +140,60 @@ impl Audit {
         let change = waiting(call) - before.mass;
         self.note(Balance::Retries, change - (granted - due), before.mass.max(granted).max(due));
     }
+
+    /// Answers in time and late ones against all; where every caller meets its own zone's answers and nobody tries
+    /// again, what they come to against what the call came to.
+    fn answers(&mut self, table: &CallTable, call: &CallState, callee: &ServiceState, is_plain: bool) {
+        let kinds = if callee.has_impaired { 2 } else { 1 };
+        let (mut in_time, mut late) = (f32x4::ZERO, f32x4::ZERO);
+        for population in &callee.populations[..kinds] {
+            let beyond = exceeds(table.timeout_s, population.mean_s, population.sd_s);
+            in_time += population.share * (f32x4::ONE - beyond);
+            late += population.share * beyond;
+        }
+        // Breakers and throttles have already decided on the next tick.
+        let is_plain = is_plain && call.retries == 0 && !call.guarded && !table.throttle && !call.held_open;
+        let answered = (f32x4::ONE - callee.failure) * in_time;
+        let (failed, answered) = (call.failure.to_array(), answered.to_array());
+        let (in_time, late) = (in_time.to_array(), late.to_array());
+        let sent = call.first_per_s.to_array();
+        for zone in 0..4 {
+            let of = |lanes: [f32; 4]| f64::from(lanes[zone]);
+            self.note(Balance::Answers, of(in_time) + of(late) - 1.0, 1.0);
+            self.note(Balance::Answers, of(late).min(0.0) + (of(late) - 1.0).max(0.0), 1.0);
+            if is_plain && sent[zone] > 0.0 {
+                self.note(Balance::Answers, of(answered) + of(failed) - 1.0, 1.0);
+            }
+        }
+    }
+
+    /// What users were offered and what of it was bad, as the accounts have it, against what each entry did.
+    fn edge(&mut self, topology: &Topology, state: &ClusterState) {
+        let dt = f64::from(topology.tick_s);
+        for zone in 0..4 {
+            let of = |lanes: f32x4| f64::from(lanes.to_array()[zone]) * dt;
+            let offered = state.accounts.zone_offered[zone] - self.offered[zone];
+            let bad = state.accounts.zone_bad[zone] - self.bad[zone];
+            let is_good = |entry: &CallState| (f32x4::ONE - entry.failure) * (f32x4::ONE - entry.wrong);
+            let good: f64 = state.entries.iter().map(|entry| of(entry.first_per_s * is_good(entry))).sum();
+            let inside: f64 = state.entries.iter().map(|entry| of(entry.first_per_s)).sum();
+            self.note(Balance::Edge, good + bad - offered, offered);
+            self.note(Balance::Edge, of(state.turned_away_per_s) + inside - of(state.arrivals_per_s), offered);
+            self.note(Balance::Edge, bad.min(0.0) + (bad - offered).max(0.0), offered);
+        }
+        let (offered, bad): (f64, f64) = (
+            state.tenants.iter().map(|tenant| tenant.offered).sum(),
+            state.tenants.iter().map(|tenant| tenant.bad).sum(),
+        );
+        for tenant in &state.tenants {
+            self.note(Balance::Edge, tenant.bad.min(0.0) + (tenant.bad - tenant.offered).max(0.0), tenant.offered);
+        }
+        // Of a decision, not of a tick: what tenants bear is what users as a whole do.
+        if !state.tenants.is_empty() && topology.tenants.len() > 1 {
+            self.note(Balance::Edge, offered - state.accounts.offered, offered);
+            self.note(Balance::Edge, bad - state.accounts.bad, offered);
+        }
+    }
 }
 
 impl Witness for Audit {
@@ -127,6 +202,9 @@ impl Witness for Audit {
         self.services.extend(state.services.iter().map(|own| Before {
             in_system: in_system(own),
             left: own.left,
+            finished: own.finished,
+            lost: sum(own.lost),
+            charged: own.charged,
             depth: sum(own.depth),
             dropped: own.dropped,
             ..Before::default()
@@ -140,6 +218,7 @@ impl Witness for Audit {
         self.calls.extend(state.calls.iter().map(before));
         self.entries.clear();
         self.entries.extend(state.entries.iter().map(before));
+        (self.offered, self.bad) = (state.accounts.zone_offered, state.accounts.zone_bad);
     }
 
     fn forwarded(&mut self, topology: &Topology, state: &ClusterState) {
@@ -189,6 +268,20 @@ impl Witness for Audit {
         (self.calls, self.entries) = (calls, entries);
     }
 
+    fn answered(&mut self, topology: &Topology, state: &ClusterState) {
+        let is_plain = !state.condition.lasting && topology.zone_latency_s.is_none();
+        for (table, entry) in topology.entries.iter().zip(&state.entries) {
+            self.answers(table, entry, &state.services[table.to], is_plain);
+        }
+        let is_plain = is_plain && !state.condition.cut_off.simd_gt(f32x4::ZERO).any();
+        for (table, call) in topology.calls.iter().zip(&state.calls) {
+            let callee = &state.services[table.to];
+            let is_direct = table.quorum.is_none() && callee.all_local && !call.is_disturbed();
+            self.answers(table, call, callee, is_plain && is_direct);
+        }
+        self.edge(topology, state);
+    }
+
     fn ended(&mut self, topology: &Topology, state: &ClusterState) {
         let dt = f64::from(topology.tick_s);
         self.ticks += 1;
@@ -198,12 +291,15 @@ impl Witness for Audit {
             let left = own.left - before.left;
             let change = in_system(own) - before.in_system;
             let scale = before.in_system.max(before.admitted).max(before.served).max(left);
+            let dropped = own.dropped - before.dropped;
+            let (lost, charged) = (left - (own.finished - before.finished) + dropped, own.charged - before.charged);
+            let due = sum(own.lost) - before.lost;
+            self.note(Balance::Lost, due - (lost - charged), before.in_system.max(before.lost).max(lost).max(charged));
             self.note(Balance::Requests, change - (before.admitted - before.served - left), scale);
             if table.class == ServiceClass::Broker {
                 let again: f64 = table.calls.clone().map(|call| redelivered(topology, state, call)).sum::<f64>() * dt;
                 let change = sum(own.depth) - before.depth;
                 let scale = before.depth.max(before.served).max(before.consumed);
-                let dropped = own.dropped - before.dropped;
                 self.note(Balance::Messages, change - (before.stored + again - before.consumed - dropped), scale);
             }
             let replicas = own.placement.running() + own.placement.not_running();

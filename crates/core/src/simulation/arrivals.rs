@@ -71,20 +71,23 @@ fn split(topology: &Topology, state: &mut ClusterState, per_s: f32) {
         tenants::split(topology, state, weight, per_s);
     }
     if state.condition.stale_share * state.condition.stale_lost > 0.0 {
-        mislead(state, weight);
+        mislead(topology, state, weight);
     }
 }
 
 /// Users whom a stale record leads nowhere never get in.
 #[cold]
-fn mislead(state: &mut ClusterState, weight: f32x4) {
+fn mislead(topology: &Topology, state: &mut ClusterState, weight: f32x4) {
     let condition = &state.condition;
     let misled = condition.stale_weight * f32x4::splat(condition.stale_share * condition.stale_lost);
     let lost = ratio(misled, weight).fast_min(f32x4::ONE);
-    for entry in &mut state.entries {
+    for index in 0..state.entries.len() {
+        let entry = &mut state.entries[index];
         let gone = entry.first_per_s * lost;
+        let share = gone.reduce_add() / entry.first_per_s.reduce_add().max(1e-9);
         entry.first_per_s -= gone;
         state.turned_away_per_s += gone;
+        tenants::mislead(topology, state, index, share);
     }
 }
 

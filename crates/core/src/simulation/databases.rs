@@ -1,7 +1,7 @@
 //! Databases: who the primary is, what writes do without one, and what members that were apart disagree on.
 
 use crate::{
-    lanes::{f32x4, lane, one_hot},
+    lanes::{exp_scalar, f32x4, lane, one_hot},
     state::{ClusterState, DatabaseState, ServiceState},
     topology::{DatabaseTable, Topology},
 };
@@ -79,7 +79,9 @@ fn diverge(table: &DatabaseTable, database: &mut DatabaseState, members: f32x4, 
     }
     let total = members.reduce_add().max(1e-6);
     let minority = (members * cut).reduce_add().min((members * (f32x4::ONE - cut)).reduce_add()) / total;
-    database.diverged += (minority - database.diverged).max(0.0) * table.write_ratio * (dt / DIVERGENCE_S);
+    // Exact for any tick: what is not yet written twice decays exponentially.
+    let written = 1.0 - exp_scalar(-table.write_ratio * (dt / DIVERGENCE_S));
+    database.diverged += (minority - database.diverged).max(0.0) * written;
 }
 
 /// Seconds in which every row is written once, at a write ratio of one.

@@ -13,7 +13,7 @@ mod placement;
 mod quorum;
 mod remedies;
 pub(crate) mod replicas;
-mod requests;
+pub(crate) mod requests;
 pub(crate) mod responses;
 mod telemetry;
 mod tenants;
@@ -99,6 +99,8 @@ fn serve(topology: &Topology, state: &mut ClusterState, witness: &mut impl Witne
     requests::forward(topology, state);
     witness.forwarded(topology, state);
     responses::backward(topology, state);
+    witness.answered(topology, state);
+    responses::leaks(topology, state);
     health::advance(topology, state);
     telemetry::advance(topology, state);
     state.tick += 1;

@@ -63,6 +63,7 @@ pub(super) fn stop(
     add_lane(&mut population.in_system, zone, -(held * lost_ratio + finished));
     own.left -= f64::from(lane(population.in_system, zone));
     add_lane(&mut own.lost, zone, held * lost_ratio);
+    own.finished += f64::from(finished);
     own.placement.running[kind][node] -= amount;
     fold(topology, service, own);
 }

@@ -208,6 +208,7 @@ fn charge_lost(own: &mut ServiceState, offered: f32x4) -> f32x4 {
     }
     let charged = own.lost.fast_min(offered);
     own.lost -= charged;
+    own.charged += f64::from(charged.reduce_add());
     f32x4::ONE - ratio(charged, offered)
 }
 
@@ -367,7 +368,7 @@ const LONGEST_PAUSE: f32 = 2.0;
 ///
 /// A shifted exponential through both moments: `P(T > t) = exp(-(t - mean + sd) / sd)`, exact for a single exponential
 /// stage; sums of independent stages add their moments.
-pub(super) fn exceeds(limit: f32, mean: f32x4, sd: f32x4) -> f32x4 {
+pub(crate) fn exceeds(limit: f32, mean: f32x4, sd: f32x4) -> f32x4 {
     let sd = sd.fast_max(f32x4::splat(1e-6));
     let power = (mean - sd - f32x4::splat(limit)) / sd;
     if power.simd_lt(f32x4::splat(NEGLIGIBLE_POWER)).all() {

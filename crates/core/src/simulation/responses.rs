@@ -113,7 +113,7 @@ pub(super) fn backward(topology: &Topology, state: &mut ClusterState) {
         if any_lasting {
             own.lasting = f32x4::ONE - curable * (f32x4::ONE - own.write_error);
         }
-        finish(topology, service, own, success, mean, variance, dt);
+        finish(table, own, success, mean, variance, dt);
     }
     edge(topology, state);
 }
@@ -241,17 +241,15 @@ fn in_time(table: &ServiceTable, own: &ServiceState) -> f32x4 {
     (f32x4::ONE - own.refused) / (f32x4::ONE + power)
 }
 
-/// Completes a service's tick: whole response times, failures, memory and leaks.
+/// Completes a service's tick: whole response times, failures and sessions.
 fn finish(
-    topology: &Topology,
-    service: usize,
+    table: &ServiceTable,
     own: &mut ServiceState,
     calls_success: f32x4,
     calls_mean: f32x4,
     calls_variance: f32x4,
     dt: f32,
 ) {
-    let table = &topology.services[service];
     own.calls_mean_s = calls_mean;
     own.calls_success = calls_success;
     own.failure = unit(f32x4::ONE - own.own_success * calls_success);
@@ -270,8 +268,14 @@ fn finish(
         let issued = if offered > 0.0 { 1.0 - (own.offered_per_s * own.failure).reduce_add() / offered } else { 0.0 };
         own.sessions += (1.0 - own.sessions) * table.renew_step * issued;
     }
-    if own.condition.leak_per_s > 0.0 || own.condition.heap > 0.0 {
-        leak(topology, service, own, dt);
+}
+
+/// Memory leaks once everybody has read the tick's answers: now those who gave them may crash.
+pub(super) fn leaks(topology: &Topology, state: &mut ClusterState) {
+    for (service, own) in state.services.iter_mut().enumerate() {
+        if own.condition.leak_per_s > 0.0 || own.condition.heap > 0.0 {
+            leak(topology, service, own, topology.tick_s);
+        }
     }
 }
 

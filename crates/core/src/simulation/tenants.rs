@@ -4,7 +4,7 @@ use crate::{
     lanes::f32x4,
     simulation::arrivals::spread,
     state::{ClusterState, Shed},
-    topology::Topology,
+    topology::{TenantTable, Topology},
 };
 
 /// Splits the users' requests over tenants and entry services; what exceeds a quota or is shed never gets in.
@@ -42,8 +42,19 @@ pub(super) fn split(topology: &Topology, state: &mut ClusterState, weight: f32x4
                 let sums = &mut state.tenants[index];
                 sums.offered += f64::from(offered) * dt;
                 sums.bad += f64::from(offered - let_in) * dt;
+                sums.inside_per_s = let_in;
             }
         }
+    }
+}
+
+/// Charges an entry's users who never got there to its tenants, all alike.
+#[cold]
+pub(super) fn mislead(topology: &Topology, state: &mut ClusterState, entry: usize, share: f32) {
+    for (_, sums) in topology.tenants.iter().zip(&mut state.tenants).filter(|(table, _)| table.entry == entry) {
+        let gone = sums.inside_per_s * share;
+        sums.inside_per_s -= gone;
+        sums.bad += f64::from(gone * topology.tick_s);
     }
 }
 
@@ -64,13 +75,12 @@ pub(super) fn charge(topology: &Topology, state: &mut ClusterState) {
         let refused = (entry.first_per_s * (f32x4::ONE - own.taken)).reduce_add().min(failed).max(0.0);
         let others = ((failed - refused) / (first - refused).max(1e-6)).clamp(0.0, 1.0);
         let mut left = refused;
-        let total: f32 = topology.tenants.iter().filter(|t| t.entry == index).map(|t| t.share).sum();
         for step in 0..=LEAST_PRIORITY {
             let priority = LEAST_PRIORITY - step;
-            let of_class = |t: &&crate::topology::TenantTable| {
-                t.entry == index && (!topology.conserves_priority || t.priority == priority)
-            };
-            let class: f32 = topology.tenants.iter().filter(of_class).map(|t| t.share / total * first).sum();
+            let of_class =
+                |t: &TenantTable| t.entry == index && (!topology.conserves_priority || t.priority == priority);
+            let tenants = topology.tenants.iter().zip(&state.tenants).filter(|(table, _)| of_class(table));
+            let class: f32 = tenants.map(|(_, sums)| sums.inside_per_s).sum();
             if class <= 0.0 {
                 continue;
             }
@@ -78,8 +88,8 @@ pub(super) fn charge(topology: &Topology, state: &mut ClusterState) {
             left = (left - refused * class).max(0.0);
             let bad = refused + (1.0 - refused) * others;
             for (tenant, sums) in topology.tenants.iter().zip(&mut state.tenants) {
-                if of_class(&tenant) {
-                    sums.bad += f64::from(tenant.share / total * first * bad) * dt;
+                if of_class(tenant) {
+                    sums.bad += f64::from(sums.inside_per_s * bad) * dt;
                 }
             }
             if !topology.conserves_priority {

@@ -8,6 +8,8 @@ pub(crate) trait Witness {
     fn begins(&mut self, _state: &ClusterState) {}
     /// After requests went from callers to callees.
     fn forwarded(&mut self, _topology: &Topology, _state: &ClusterState) {}
+    /// After answers went from callees to callers.
+    fn answered(&mut self, _topology: &Topology, _state: &ClusterState) {}
     /// After everything has happened.
     fn ended(&mut self, _topology: &Topology, _state: &ClusterState) {}
 }

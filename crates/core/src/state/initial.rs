@@ -81,6 +81,8 @@ impl ClusterState {
                 condition: ServiceCondition::NONE,
                 scaling: 1.0,
                 left: 0.0,
+                finished: 0.0,
+                charged: 0.0,
                 membership: 0.0,
                 local: table.present,
                 spill: table.present,

@@ -196,8 +196,13 @@ pub(crate) struct ServiceState {
     pub condition: ServiceCondition,
     /// Factor on capacity that contention and coherency between so many replicas leave.
     pub scaling: f32,
-    /// Requests that left the replicas without being served, since the episode's start.
+    /// Requests that left the replicas without being served, since the episode's start; those of them that were
+    /// finished within the grace period; and those lost that were charged.
     pub left: f64,
+    /// See `left`.
+    pub finished: f64,
+    /// See `left`.
+    pub charged: f64,
     /// Replicas that joined or left since a broker last looked.
     pub membership: f32,
     /// Share of a zone's calls that its own replicas take, and how the rest spreads over zones.

@@ -69,6 +69,8 @@ pub(crate) struct Remedies {
 pub(crate) struct Shed {
     pub offered: f64,
     pub bad: f64,
+    /// Requests per second of this tick that got past the edge.
+    pub inside_per_s: f32,
 }
 
 /// Sums over the decision under way and the episode.

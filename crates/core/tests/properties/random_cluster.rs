@@ -62,6 +62,10 @@ fn text(shape: Shape) -> String {
     }
     let mut called = vec![false; shape.services];
     for to in 1..shape.services {
+        // Users may have another way in.
+        if draw.chance(0.15) {
+            continue;
+        }
         for from in 0..to {
             if draw.chance(0.3) || from + 1 == to && !called[to] {
                 of_call(&mut out, &mut draw, (from, to), classes[from], replicas[to]);
@@ -69,10 +73,14 @@ fn text(shape: Shape) -> String {
             }
         }
     }
+    let entries: Vec<usize> = (0..shape.services).filter(|&service| !called[service]).collect();
     if draw.chance(0.4) {
         for tenant in 0..1 + draw.below(3) {
             let (share, priority) = (draw.scale(0.1, 10.0), draw.below(10));
             writeln!(out, "[[tenants]]\nname = \"t{tenant}\"\nshare = {share:?}\npriority = {priority}").unwrap();
+            if draw.chance(0.5) {
+                writeln!(out, "entry = \"s{}\"", entries[draw.below(entries.len())]).unwrap();
+            }
             if draw.chance(0.5) {
                 writeln!(out, "quota_per_s = {:?}", draw.scale(0.1, 1000.0)).unwrap();
             }
@@ -190,12 +198,16 @@ fn of_service(out: &mut String, draw: &mut Draw, shape: Shape, index: usize, cla
         ),
         "database" => writeln!(
             out,
-            "database = {{ write_ratio = {:?}, failover_s = {:?}, fencing = {}, multi_master = {}, restore_s = {:?} }}",
+            "database = {{ write_ratio = {:?}, failover_s = {:?}, fencing = {}, multi_master = {}, restore_s = {:?}, \
+             lag_s = {:?}, backup_s = {:?}, reconcile_s = {:?} }}",
             draw.between(0.0, 1.0),
             draw.between(0.0, 60.0),
             draw.chance(0.5),
             draw.chance(0.5),
-            draw.between(0.0, 120.0)
+            draw.between(0.0, 120.0),
+            draw.between(0.0, 30.0),
+            draw.scale(1.0, 1000.0),
+            draw.scale(0.1, 500.0)
         ),
         _ => Ok(()),
     }
