@@ -106,6 +106,10 @@ fn recovery(yardstick: &Yardstick, onset_s: f64, samples: &[Sample]) -> (f64, bo
     let after = samples.iter().filter(|sample| sample.end_s > onset_s);
     let mut out = after.clone().skip_while(|sample| sample.within_objectives(yardstick.slo_p99_ms)).peekable();
     if out.peek().is_none() {
+        // An episode that total loss ended before the onset has nothing that could have come back.
+        if samples.len() < yardstick.decisions && after.clone().next().is_none() {
+            return (yardstick.decisions as f64 * yardstick.decision_s - onset_s, false);
+        }
         // A fault that never takes the cluster out of its objectives leaves nothing to recover from.
         return (0.0, true);
     }
@@ -145,6 +149,21 @@ mod tests {
     fn yardstick(decisions: usize, onset_s: Option<f64>) -> Result<Yardstick, &'static str> {
         let level = Level::new(1).ok_or("no level")?;
         Ok(Yardstick { level, decision_s: 5.0, decisions, slo_p99_ms: 500.0, onset_s })
+    }
+
+    #[test]
+    fn an_episode_that_ends_before_its_fault_has_not_recovered() {
+        let yardstick = Yardstick {
+            level: Level::draw(microcloud_core::Split::Train, 0, 0),
+            decision_s: 5.0,
+            decisions: 40,
+            slo_p99_ms: 500.0,
+            onset_s: Some(100.0),
+        };
+        let ended = outcome(&yardstick, &samples(&[0.0, 1.0, 1.0]));
+        assert_eq!((ended.recovered, ended.ttr_s), (Some(false), Some(100.0)));
+        let calm = outcome(&yardstick, &samples(&[0.0; 40]));
+        assert_eq!((calm.recovered, calm.ttr_s), (Some(true), Some(0.0)));
     }
 
     #[test]

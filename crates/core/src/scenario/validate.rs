@@ -18,6 +18,8 @@ pub(super) type Check = Result<(), String>;
 const MAX_SERVICES: usize = 4096;
 const MAX_CALLS: usize = 65_536;
 const MAX_REPLICAS: u32 = 10_000;
+/// Most health checks of a replica in a tick.
+const MOST_CHECKS: f32 = 20.0;
 /// Most replicas that a quorum may ask.
 const MOST_ASKED: u32 = 16;
 /// Most services times ticks that a cluster may take to settle, before the first level.
@@ -200,7 +202,9 @@ fn check_service(scenario: &Scenario, service: &Service) -> Check {
     range(&key("queue_memory"), service.queue_memory, 0.0, 0.999 - service.memory)?;
     range(&key("startup_s"), service.startup_s, 0.0, 3600.0)?;
     range(&key("grace_s"), service.grace_s, 0.0, 3600.0)?;
-    range(&key("health.interval_s"), service.health.interval_s, 0.001, 600.0)?;
+    // Checks are counted one by one within a tick.
+    let shortest = (scenario.tick_s() / MOST_CHECKS).max(0.001);
+    range(&key("health.interval_s"), service.health.interval_s, shortest, 600.0)?;
     range(&key("health.timeout_ms"), service.health.timeout_ms, 0.1, 1e6)?;
     range(&key("health.failures"), f32::from(service.health.failures), 1.0, 4.0)?;
     range(&key("health.successes"), f32::from(service.health.successes), 1.0, 100.0)?;

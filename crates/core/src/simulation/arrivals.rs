@@ -1,7 +1,7 @@
 //! What users ask for: a level's load, its slow cycle, noise and the faults' factor, split over zones.
 
 use crate::{
-    lanes::{f32x4, ratio},
+    lanes::{exp_scalar, f32x4, ratio},
     level::Level,
     rng::{CounterRng, Stream},
     simulation::tenants,
@@ -41,11 +41,31 @@ pub(super) fn advance(topology: &Topology, state: &mut ClusterState) {
     let rate = workload.rate_per_s * state.load_factor * state.condition.load * cycle;
     let mean = rate * topology.tick_s;
     let mut rng = CounterRng::new(state.level.number(), Stream::Arrivals, state.tick);
-    // Gaussian approximation of a Poisson count whose rate itself varies by `noise_cv`.
-    let spread = (mean + (workload.noise_cv * mean) * (workload.noise_cv * mean)).sqrt();
-    let count = if topology.is_noisy { (mean + spread * rng.bell()).max(0.0) } else { mean };
+    let count = if topology.is_noisy { requests(mean, workload.noise_cv, &mut rng) } else { mean };
     split(topology, state, count / topology.tick_s);
 }
+
+/// A Poisson count whose rate itself varies by `noise_cv`: exact where few are expected, Gaussian where many are.
+fn requests(mean: f32, noise_cv: f32, rng: &mut CounterRng) -> f32 {
+    if mean >= FEW {
+        let spread = (mean + (noise_cv * mean) * (noise_cv * mean)).sqrt();
+        return (mean + spread * rng.bell()).max(0.0);
+    }
+    // A Gaussian below zero would have to be cut, which adds requests: count by inversion instead.
+    let mean = mean * (1.0 + noise_cv * rng.bell()).max(0.0);
+    let (drawn, mut below) = (rng.uniform(), exp_scalar(-mean));
+    let (mut count, mut chance) = (0.0, below);
+    while drawn >= below && count < MOST {
+        count += 1.0;
+        chance *= mean / count;
+        below += chance;
+    }
+    count
+}
+
+/// Requests per tick below which they are counted one by one, and more than ever come then.
+const FEW: f32 = 16.0;
+const MOST: f32 = 200.0;
 
 /// The mean load without any variation, while a cluster settles.
 pub(super) fn steady(topology: &Topology, state: &mut ClusterState) {
@@ -107,6 +127,23 @@ fn wave(turns: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn random_arrivals_keep_their_mean_and_variance_at_any_rate() {
+        for mean in [0.02_f32, 0.5, 3.0, 15.0, 17.0, 400.0] {
+            let draws: Vec<f64> = (0..60_000)
+                .map(|tick| {
+                    let mut rng = CounterRng::new(3, Stream::Arrivals, tick);
+                    f64::from(requests(mean, 0.0, &mut rng))
+                })
+                .collect();
+            let (mean, n) = (f64::from(mean), draws.len() as f64);
+            let found = draws.iter().sum::<f64>() / n;
+            let variance = draws.iter().map(|count| (count - found).powi(2)).sum::<f64>() / n;
+            assert!((found - mean).abs() < 5.0 * (mean / n).sqrt(), "{mean}: {found}");
+            assert!((variance / mean - 1.0).abs() < 0.1, "{mean}: variance {variance}");
+        }
+    }
 
     #[test]
     fn the_wave_is_close_to_a_sine() {
