@@ -13,8 +13,10 @@ mod placement;
 mod quorum;
 mod remedies;
 pub(crate) mod replicas;
+mod replies;
 pub(crate) mod requests;
 pub(crate) mod responses;
+pub(crate) mod settling;
 mod telemetry;
 mod tenants;
 #[cfg(test)]

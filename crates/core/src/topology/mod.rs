@@ -23,7 +23,7 @@ use crate::{
     queueing::{self, QueueTable},
     rules::{Rule, RulesOff},
     scenario::{Call, CallMode, Node, Scenario, ScenarioError, Service, ServiceClass},
-    simulation::{replicas, responses},
+    simulation::{replicas, responses, settling},
 };
 
 /// Everything about a cluster that an episode cannot change; shared by every environment of a batch.
@@ -97,8 +97,8 @@ impl Steps {
     fn new(tick_s: f32) -> Self {
         let step = |seconds: f32| 1.0 - exp_scalar(-tick_s / seconds);
         Self {
-            breaker: step(responses::BREAKER_WINDOW_S),
-            throttle: step(responses::THROTTLE_WINDOW_S),
+            breaker: step(settling::BREAKER_WINDOW_S),
+            throttle: step(settling::THROTTLE_WINDOW_S),
             bad: step(responses::BAD_WINDOW_S),
             warm: step(replicas::WARM_UP_S),
         }

@@ -1,0 +1,204 @@
+//! Replies: what callers in each zone see of those that answer them, through timeouts, distances, cuts and lost messages.
+
+use crate::{
+    lanes::{f32x4, lane, one_hot, ratio, unit},
+    simulation::{
+        quorum,
+        requests::{exceeds, gathered},
+    },
+    state::{CallState, ServiceState},
+    topology::{CallTable, Topology},
+};
+
+/// What a caller sees of a callee, by the caller's zone.
+pub(super) struct Reply {
+    /// Ratio of attempts that fail: errors, refusals, and answers after the timeout.
+    pub failure: f32x4,
+    /// Ratio of the other answers that are wrong.
+    pub wrong: f32x4,
+    /// Seconds that an attempt holds the caller, mean and variance.
+    pub held_s: f32x4,
+    pub variance: f32x4,
+}
+
+/// One attempt's reply as callers in each zone see it, over the zones that answer them.
+pub(super) fn reply(topology: &Topology, call: &CallTable, callee: &ServiceState, cut: Option<f32x4>) -> Reply {
+    if let Some(needed) = call.quorum {
+        return poll(call, callee, needed, cut);
+    }
+    if callee.all_local {
+        return entry_reply(callee, call.timeout_s, f32x4::ZERO);
+    }
+    let reply = if let Some(rows) = &topology.zone_latency_s {
+        across(rows, call, callee, cut)
+    } else {
+        let reply = entry_reply(callee, call.timeout_s, f32x4::ZERO);
+        let over = |lanes: f32x4| over_zones(callee, lanes, cut);
+        Reply {
+            failure: unit(over(reply.failure)),
+            wrong: unit(over(reply.wrong)),
+            held_s: over(reply.held_s),
+            variance: over(reply.variance),
+        }
+    };
+    if cut.is_some() { sever(call, callee, cut, reply) } else { reply }
+}
+
+/// The reply of a quorum: everybody hears all the replicas, or those on their side of a cut.
+#[cold]
+fn poll(call: &CallTable, callee: &ServiceState, needed: u8, cut: Option<f32x4>) -> Reply {
+    let cut = cut.unwrap_or(f32x4::ZERO);
+    let rest = f32x4::ONE - cut;
+    let outside = quorum::verdict(callee, needed, call.timeout_s, rest);
+    let everywhere = |value: f32| f32x4::splat(value);
+    let mut reply = Reply {
+        failure: everywhere(outside.failure),
+        wrong: everywhere(outside.wrong),
+        held_s: everywhere(outside.held_s),
+        variance: everywhere(outside.variance),
+    };
+    if cut.simd_gt(f32x4::ZERO).any() {
+        let inside = quorum::verdict(callee, needed, call.timeout_s, cut);
+        let mix = |lanes: &mut f32x4, value: f32| *lanes = rest * *lanes + cut * f32x4::splat(value);
+        mix(&mut reply.failure, inside.failure);
+        mix(&mut reply.wrong, inside.wrong);
+        mix(&mut reply.held_s, inside.held_s);
+        mix(&mut reply.variance, inside.variance);
+    }
+    reply
+}
+
+/// What would cross a cut is waited for in vain.
+#[cold]
+fn sever(call: &CallTable, callee: &ServiceState, cut: Option<f32x4>, reply: Reply) -> Reply {
+    let lost = unit((f32x4::ONE - callee.local) * (f32x4::ONE - gathered(callee.spill, cut)));
+    Reply {
+        failure: unit(reply.failure + lost),
+        held_s: reply.held_s + lost * f32x4::splat(call.timeout_s),
+        // Relative to those that get an answer at all.
+        wrong: ratio(reply.wrong, f32x4::ONE - lost),
+        variance: reply.variance,
+    }
+}
+
+/// The same where zones are apart: each answering zone's reply, later by the way from each caller's zone.
+fn across(rows: &[f32x4; 4], call: &CallTable, callee: &ServiceState, cut: Option<f32x4>) -> Reply {
+    let zero = f32x4::ZERO;
+    let mut all = Reply { failure: zero, wrong: zero, held_s: zero, variance: zero };
+    let (local, spill) = (callee.local, callee.spill.to_array());
+    for (zone, &way) in rows.iter().enumerate() {
+        let remote = gathered(one_hot(zone) * f32x4::splat(spill[zone]), cut);
+        let share = local * one_hot(zone) + (f32x4::ONE - local) * remote;
+        let reply = entry_reply(&callee.at(zone), call.timeout_s, way);
+        all.failure += share * reply.failure;
+        all.wrong += share * reply.wrong;
+        all.held_s += share * reply.held_s;
+        all.variance += share * reply.variance;
+    }
+    (all.failure, all.wrong) = (unit(all.failure), unit(all.wrong));
+    all
+}
+
+/// One attempt's reply from each zone, over both populations, so many seconds away.
+pub(super) fn entry_reply(callee: &impl Answers, timeout_s: f32, away_s: f32x4) -> Reply {
+    let limit = f32x4::splat(timeout_s);
+    let (mut late, mut held, mut second) = (f32x4::ZERO, f32x4::ZERO, f32x4::ZERO);
+    for kind in 0..callee.kinds() {
+        let (share, mean, sd) = callee.times(kind);
+        let whole = mean + away_s;
+        let beyond = exceeds(timeout_s, whole, sd);
+        // E[min(X, T)] = mean - sd P(X > T) for the shifted exponential, and T where it starts beyond T.
+        // Where the standard deviation exceeds the mean, the exponential would start before the request does.
+        let mean = (whole - sd * beyond).fast_min(limit).fast_max(f32x4::ZERO);
+        let kept = sd * (f32x4::ONE - beyond);
+        late += share * beyond;
+        held += share * mean;
+        second += share * (mean * mean + kept * kept);
+    }
+    let (failure, wrong) = callee.outcome();
+    let answered = (f32x4::ONE - failure) * (f32x4::ONE - late);
+    Reply {
+        failure: unit(f32x4::ONE - answered),
+        wrong,
+        held_s: held,
+        variance: (second - held * held).fast_max(f32x4::ZERO),
+    }
+}
+
+/// What callers need to know of those that answer.
+pub(super) trait Answers {
+    fn kinds(&self) -> usize;
+    /// Share of the answers, mean and standard deviation of their time.
+    fn times(&self, kind: usize) -> (f32x4, f32x4, f32x4);
+    /// Ratio of failures, and of wrong answers among the others.
+    fn outcome(&self) -> (f32x4, f32x4);
+}
+
+impl Answers for ServiceState {
+    fn kinds(&self) -> usize {
+        if self.has_impaired { 2 } else { 1 }
+    }
+
+    fn times(&self, kind: usize) -> (f32x4, f32x4, f32x4) {
+        let population = &self.populations[kind];
+        (population.share, population.mean_s, population.sd_s)
+    }
+
+    fn outcome(&self) -> (f32x4, f32x4) {
+        (self.failure, self.wrong)
+    }
+}
+
+/// One zone's answers, in every lane.
+struct AtZone<'a>(&'a ServiceState, usize);
+
+impl ServiceState {
+    fn at(&self, zone: usize) -> AtZone<'_> {
+        AtZone(self, zone)
+    }
+}
+
+impl Answers for AtZone<'_> {
+    fn kinds(&self) -> usize {
+        self.0.kinds()
+    }
+
+    fn times(&self, kind: usize) -> (f32x4, f32x4, f32x4) {
+        let (share, mean, sd) = self.0.times(kind);
+        (everywhere(share, self.1), everywhere(mean, self.1), everywhere(sd, self.1))
+    }
+
+    fn outcome(&self) -> (f32x4, f32x4) {
+        let (failure, wrong) = self.0.outcome();
+        (everywhere(failure, self.1), everywhere(wrong, self.1))
+    }
+}
+
+fn everywhere(lanes: f32x4, zone: usize) -> f32x4 {
+    f32x4::splat(lane(lanes, zone))
+}
+
+/// What callers in each zone meet of something that the answering zones have.
+pub(super) fn over_zones(callee: &ServiceState, lanes: f32x4, cut: Option<f32x4>) -> f32x4 {
+    if callee.all_local {
+        return lanes;
+    }
+    callee.local * lanes + (f32x4::ONE - callee.local) * gathered(lanes * callee.spill, cut)
+}
+
+/// What faults of the network and stale secrets make of a reply.
+pub(super) fn disturb(table: &CallTable, call: &CallState, reply: Reply) -> Reply {
+    let one = f32x4::ONE;
+    let timeout = f32x4::splat(table.timeout_s);
+    let stale = f32x4::splat(call.stale_secret);
+    let late = exceeds(table.timeout_s, reply.held_s + call.delay_s, reply.variance.sqrt());
+    let delayed = call.delay_s.simd_gt(f32x4::ZERO).bitselect(late, f32x4::ZERO);
+    let held = (reply.held_s + call.delay_s).fast_min(timeout);
+    // A lost message is waited for in vain; a stale secret is refused at once.
+    let held = (held * (one - call.loss) + timeout * call.loss) * (one - stale);
+    Reply {
+        failure: one - (one - reply.failure) * (one - call.loss) * (one - stale) * (one - delayed),
+        held_s: held,
+        ..reply
+    }
+}
