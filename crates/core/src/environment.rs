@@ -199,6 +199,32 @@ impl Environment {
         Ok(())
     }
 
+    /// Goes on with other constants: the same services, nodes, zones and calls with other rates, times, bounds and retries,
+    /// as after a change of configuration. Replicas stay where they are, and so does everything under way; a later reset
+    /// begins with the cluster settled under the new ones.
+    ///
+    /// # Errors
+    /// A topology of another shape, or of another number of replicas.
+    pub fn reconfigure(&mut self, topology: Arc<Topology>) -> Result<(), SnapshotError> {
+        snapshot::fits(&topology, &self.simulation.state)?;
+        let fresh = ClusterState::new(&topology);
+        let state = &mut self.simulation.state;
+        for (own, new) in state.services.iter_mut().zip(&fresh.services) {
+            own.hit_limit = new.hit_limit;
+        }
+        let calls = state.calls.iter_mut().zip(&fresh.calls).chain(state.entries.iter_mut().zip(&fresh.entries));
+        for (call, new) in calls {
+            (call.retries, call.budgeted, call.guarded) = (new.retries, new.budgeted, new.guarded);
+        }
+        self.settled = Arc::new(Simulation::settled(topology.clone()));
+        self.simulation.topology = topology;
+        Ok(())
+    }
+
+    pub(crate) fn state(&self) -> &ClusterState {
+        &self.simulation.state
+    }
+
     /// Ground truth about the last decision.
     pub fn metrics(&self) -> &StepMetrics {
         &self.metrics

@@ -13,6 +13,7 @@
 mod action;
 mod audit;
 mod environment;
+pub mod exact;
 #[cfg(test)]
 mod extension_tests;
 mod fault;
@@ -26,6 +27,7 @@ mod reward;
 mod rng;
 mod rules;
 mod scenario;
+mod service_metrics;
 mod simulation;
 mod snapshot;
 mod state;
@@ -46,6 +48,7 @@ pub use scenario::{
     OutlierEjection, RewardWeights, Scenario, ScenarioError, Service, ServiceClass, Sessions, Slo, Telemetry, Tenant,
     Workload, Zone,
 };
+pub use service_metrics::ServiceMetrics;
 pub use snapshot::SnapshotError;
 pub use topology::Topology;
 pub use vector::{StepBuffers, VectorEnvironment, VectorError};

@@ -13,6 +13,7 @@ mod fit;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use fit::fits;
 use thiserror::Error;
 
 use crate::{environment::StepMetrics, hash::fnv1a, state::ClusterState, topology::Topology};
@@ -83,7 +84,7 @@ pub enum SnapshotError {
         problem: String,
     },
     /// The payload is the state of a cluster that the environment's topology cannot have.
-    #[error("snapshot that does not fit the topology: {key} = {found}; allowed: {allowed}")]
+    #[error("state that does not fit the topology: {key} = {found}; allowed: {allowed}")]
     Unfit {
         /// The value's place in the state.
         key: String,
@@ -126,7 +127,7 @@ pub(crate) fn read(topology: &Topology, bytes: &[u8]) -> Result<(ClusterState, S
     if !rest.is_empty() {
         return Err(unreadable(format!("{} bytes follow in the payload", rest.len())));
     }
-    fit::fits(topology, &state)?;
+    fits(topology, &state)?;
     Ok((state, metrics))
 }
 

@@ -17,6 +17,7 @@ mod report;
 mod statistics;
 mod table;
 mod throughput;
+pub mod validation;
 
 pub use contender::{Contender, PolicyError};
 pub use episode::EpisodeOutcome;

@@ -254,7 +254,7 @@ fn leak(topology: &Topology, service: usize, own: &mut ServiceState, dt: f32) {
 
 /// 99th percentile of a service's response time in seconds: the worst of its populations and zones that give more than
 /// one answer in fifty.
-pub(super) fn quantile(own: &ServiceState) -> f32 {
+pub(crate) fn quantile(own: &ServiceState) -> f32 {
     let served = own.offered_per_s.to_array();
     let total: f32 = served.iter().sum();
     let mut worst = 0.0_f32;
