@@ -3,3 +3,12 @@
 mod row;
 
 pub use row::{Engine, Row};
+
+/// How much is simulated: everything, within five minutes on two cores, or a part of it within one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effort {
+    /// The part that continuous integration runs.
+    Quick,
+    /// Every comparison.
+    Full,
+}
