@@ -28,6 +28,11 @@ defaults! {
     redeliveries: f32 = 1.0;
 }
 
+/// Whether a value is the default that a file need not say.
+pub fn is_one(value: &f32) -> bool {
+    *value == one()
+}
+
 impl Default for Slo {
     fn default() -> Self {
         Self { availability: 0.999, p99_ms: 500.0 }

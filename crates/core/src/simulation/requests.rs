@@ -2,6 +2,7 @@
 
 use crate::{
     lanes::{exp, f32x4, ratio, unit},
+    queueing::{Flow, QueueTable, Step, step},
     scenario::{CallMode, ServiceClass},
     simulation::replicas,
     state::{CallState, ClusterState, HEALTHY, IMPAIRED, Impairment, Population, ServiceState},
@@ -10,10 +11,8 @@ use crate::{
 
 /// Replicas in rotation, as a multiple of the zone's calls, below which calls spill into other zones.
 const OVERPROVISIONING: f32 = 1.4;
-/// Relative standard deviation of the wait in a queue that only grows.
+/// Squared coefficient of variation of the wait in a queue that only grows or empties.
 const OVERLOAD_VARIANCE: f32 = 0.05;
-/// Utilisation beyond which a queue's length is taken as overload, not as what is stationary.
-const STATIONARY_LIMIT: f32 = 0.95;
 
 pub(super) fn forward(topology: &Topology, state: &mut ClusterState) {
     let dt = f32x4::splat(topology.tick_s);
@@ -29,7 +28,7 @@ pub(super) fn forward(topology: &Topology, state: &mut ClusterState) {
         let service = service as usize;
         let constants = &topology.services[service];
         let own = &mut services[service];
-        let served = serve(topology, constants, own, dt);
+        let served = serve(topology, service, own, dt);
         let missed = f32x4::splat(1.0 - own.hit_ratio);
         if constants.class == ServiceClass::Broker {
             publish(constants, own, served, dt);
@@ -136,7 +135,8 @@ fn retries_due(table: &CallTable, call: &mut CallState, dt: f32x4) -> f32x4 {
 }
 
 /// Admits, queues and serves a service's requests; returns what it serves per second.
-fn serve(topology: &Topology, table: &ServiceTable, own: &mut ServiceState, dt: f32x4) -> f32x4 {
+fn serve(topology: &Topology, service: usize, own: &mut ServiceState, dt: f32x4) -> f32x4 {
+    let (table, queue) = (&topology.services[service], &*topology.queues[service]);
     let offered = own.inflow;
     own.inflow = f32x4::ZERO;
     own.offered_per_s = offered;
@@ -147,7 +147,7 @@ fn serve(topology: &Topology, table: &ServiceTable, own: &mut ServiceState, dt: 
         let in_rotation = healthy.in_rotation();
         let any = healthy.ready.simd_gt(f32x4::ZERO).bitselect(f32x4::ONE, f32x4::ZERO);
         localise(table, own, in_rotation);
-        let answer = serve_population(topology, table, own, HEALTHY, offered * any, dt);
+        let answer = serve_population(topology, table, queue, own, HEALTHY, offered * any, dt);
         own.populations[HEALTHY].answered = any * answer.success * writable;
         own.taken = any * answer.taken;
         own.own_success = any * answer.success * writable * charge_lost(own, offered * dt);
@@ -170,7 +170,7 @@ fn serve(topology: &Topology, table: &ServiceTable, own: &mut ServiceState, dt: 
     let (mut served, mut success, mut taken, mut admitted, mut unseen) = (zero, zero, zero, zero, zero);
     for kind in [HEALTHY, IMPAIRED] {
         let routed = ratio(weights[kind], weight);
-        let answer = serve_population(topology, table, own, kind, offered * routed, dt);
+        let answer = serve_population(topology, table, queue, own, kind, offered * routed, dt);
         own.populations[kind].answered = answer.success * writable;
         served += own.populations[kind].served_per_s;
         success += routed * answer.success;
@@ -216,12 +216,12 @@ fn charge_lost(own: &mut ServiceState, offered: f32x4) -> f32x4 {
 fn serve_population(
     topology: &Topology,
     table: &ServiceTable,
+    queue: &QueueTable,
     own: &mut ServiceState,
     kind: usize,
     offered: f32x4,
     dt: f32x4,
 ) -> Answer {
-    let queues = topology.queues;
     let trouble = if kind == IMPAIRED { own.impairment } else { Impairment::NONE };
     let warm = if kind == HEALTHY && own.moving {
         f32x4::ONE - replicas::cold_ratio(own) * f32x4::splat(table.cold_loss)
@@ -234,7 +234,6 @@ fn serve_population(
         speed /= 1.0 + table.issue_work * (1.0 - own.sessions);
     }
     let heap = f32x4::splat(own.condition.heap);
-    let per_dt = f32x4::ONE / dt;
     let population = &mut own.populations[kind];
     let splat = f32x4::splat;
     let mut work_s = splat(table.service_s / speed) / warm;
@@ -246,41 +245,30 @@ fn serve_population(
     // A replica works on `concurrency` requests, and has at most `pool` open, those that wait for calls included.
     let pooled = population.ready * splat(table.pool * trouble.pool) / (service_s + calls_mean);
     let capacity = (servers / service_s).fast_min(pooled);
-    let accepted = offered * splat(1.0 - trouble.refuse);
-    let before = population.in_system;
-    let (servers_of, before_of) = (servers.to_array(), before.to_array());
-    let mut h = [1.0; 4];
-    for &zone in &table.zones {
-        h[zone] = queues.h(servers_of[zone], before_of[zone]);
-    }
-    let h = f32x4::from(h);
-    // What a full queue has served, and the room that is left, are admitted: the queue ends the tick at its bound at most.
-    let limit = population.ready * splat(table.queue_limit);
-    let room = (limit - before) * per_dt + capacity * limit / (limit + h);
-    let admitted = accepted.fast_min(room.fast_max(f32x4::ZERO));
-    // dx/dt = admitted - capacity x / (x + h), implicit in x: the positive root, in the form without cancellation.
-    let work = dt * capacity;
-    let a = before + dt * admitted;
-    let b = a - h - work;
-    let q = (b * b + splat(4.0) * a * h).sqrt() + b.abs();
-    let after = b.simd_gt(f32x4::ZERO).bitselect(splat(0.5) * q, splat(2.0) * a * h / q);
-    let served = ((a - after) * per_dt).fast_max(f32x4::ZERO);
+    let flow = Flow {
+        before: population.in_system,
+        servers,
+        limit: population.ready * splat(table.queue_limit),
+        capacity,
+        offered: offered * splat(1.0 - trouble.refuse),
+        dt,
+        per_dt: f32x4::ONE / dt,
+    };
+    let Step { after, admitted, served, waiting } = step(queue, &flow, &table.zones);
 
     // Little's law for the time in system; what exceeds the (pool-limited) service is the wait.
     let tiny = splat(1e-9);
     let in_system_s = after / served.fast_max(tiny);
-    let effective_s = servers / capacity.fast_max(tiny);
+    let per_capacity = f32x4::ONE / capacity.fast_max(tiny);
     let busy = served.simd_gt(splat(1e-6));
-    let wait = busy.bitselect((in_system_s - effective_s).fast_max(f32x4::ZERO), f32x4::ZERO);
-    // Var(wait) = wait^2 (2 / C - 1) for M/M/c with waiting probability C = h - c (1 - rho); a queue that only grows
-    // delays everybody alike.
-    let idle = h / (after + h);
-    let waiting = (h - servers * idle).fast_max(splat(0.01)).fast_min(f32x4::ONE);
-    let load = ratio(admitted, capacity).fast_min(splat(STATIONARY_LIMIT));
-    let stationary = h * load / (f32x4::ONE - load);
-    let overload = f32x4::ONE - (stationary / after.fast_max(tiny)).fast_min(f32x4::ONE);
-    let spread = (f32x4::ONE - overload) * (splat(2.0) / waiting - f32x4::ONE) + overload * splat(OVERLOAD_VARIANCE);
-    let variance = work_s * work_s + splat(trouble.delay_sd_s * trouble.delay_sd_s) + wait * wait * spread;
+    let wait = busy.bitselect((in_system_s - servers * per_capacity).fast_max(f32x4::ZERO), f32x4::ZERO);
+    // Var(wait) = wait^2 (2 / C - 1) for M/M/c with waiting probability C. A queue that only grows delays everybody
+    // alike: while x requests come to wait at a net rate of r C, their number varies by 2 x / r at most.
+    let drift = splat(0.5) * (admitted - served).abs() * per_capacity * served * wait;
+    let spread = (splat(2.0) - waiting + splat(OVERLOAD_VARIANCE) * drift * waiting) / (waiting * (f32x4::ONE + drift));
+    let variance = splat(table.service_cv2) * work_s * work_s
+        + splat(trouble.delay_sd_s * trouble.delay_sd_s)
+        + wait * wait * spread;
     let variance = variance * splat(topology.spread_factor);
 
     population.in_system = after;

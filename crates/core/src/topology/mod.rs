@@ -2,6 +2,7 @@
 
 mod ablation;
 mod entities;
+mod queues;
 mod tables;
 mod users;
 
@@ -20,7 +21,7 @@ use crate::{
     lanes::{NODE_LANES, ZONE_LANES, exp_scalar, f32x4},
     level::{Level, Split},
     observation,
-    queueing::{self, QueueTable},
+    queueing::QueueTable,
     rules::{Rule, RulesOff},
     scenario::{Call, CallMode, Node, Scenario, ScenarioError, Service, ServiceClass},
     simulation::{replicas, responses, settling},
@@ -48,7 +49,8 @@ pub struct Topology {
     pub(crate) zone_latency_s: Option<[f32x4; ZONE_LANES]>,
     /// Cores that may be requested in each zone.
     pub(crate) zone_quota: [f32; ZONE_LANES],
-    pub(crate) queues: &'static QueueTable,
+    /// By service.
+    pub(crate) queues: Vec<Arc<QueueTable>>,
     /// Shortest and longest wait of the supervisor.
     pub(crate) crash_backoff_s: (f32, f32),
     /// Below this share of replicas in rotation, traffic goes to all of them.
@@ -205,7 +207,7 @@ impl Topology {
             nodes,
             zone_latency_s: entities::zone_latency(&scenario).filter(|_| on(Rule::ZoneLatency)),
             zone_quota: entities::zone_quota(&scenario, on(Rule::ZoneQuota)),
-            queues: if on(Rule::Queue) { queueing::table() } else { queueing::without_waiting() },
+            queues: queues::tables(&services, on(Rule::Queue)),
             crash_backoff_s: if on(Rule::RestartBackOff) { CRASH_BACKOFF_S } else { (0.0, 0.0) },
             panic_ratio: if on(Rule::PanicRouting) { PANIC_RATIO } else { 0.0 },
             actuation_ticks: if on(Rule::ActuationDelay) {
