@@ -137,6 +137,9 @@ pub struct Workload {
     /// Times that a user tries again.
     #[serde(default)]
     pub retries: u8,
+    /// Mean milliseconds between a failure and the user's next attempt.
+    #[serde(default = "defaults::user_backoff_ms", skip_serializing_if = "defaults::is_user_backoff_ms")]
+    pub backoff_ms: f32,
 }
 
 /// The telemetry pipeline.
@@ -231,6 +234,9 @@ pub struct Service {
     pub concurrency: f32,
     /// Mean of its own work per request in milliseconds, calls to others not counted.
     pub service_time_ms: f32,
+    /// Squared coefficient of variation of that work: 1 is exponential, 0 constant.
+    #[serde(default = "defaults::one", skip_serializing_if = "defaults::is_one")]
+    pub service_cv2: f32,
     /// Requests that a replica may have open at once, waiting for others included.
     #[serde(default = "defaults::pool")]
     pub pool: f32,

@@ -63,6 +63,7 @@ fn service(role: Role, number: usize, per_s: f32, hit_ratio: f32, rng: &mut Coun
         cores: rounded(rng.between(0.25, 2.0), 4.0),
         concurrency,
         service_time_ms,
+        service_cv2: 1.0,
         pool: defaults::pool(),
         // A full queue is worked off in 0.5 to 1.5 s.
         queue_limit: up_to(replica_per_s * rng.between(0.5, 1.5), 10.0).max(20.0),
