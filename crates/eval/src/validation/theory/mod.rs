@@ -34,7 +34,7 @@ pub(super) fn steady_states(effort: Effort, rules_off: &[String]) -> Result<Sect
 
 const MEANING: &str = "What textbooks know about queues, with a mean service as the unit of time. `L` is the mean number of \
     requests in a service, `W` the mean time that one stays, `Lq` and `Wq` the part of both spent waiting, `rho` the \
-    utilisation. If these rows hold, then how long a request waits at a given load, how much a finite queue refuses, what a \
+    utilisation, and Little's law is |L - lambda W| / L. If these rows hold, then how long a request waits at a given load, how much a finite queue refuses, what a \
     chain of services adds up to and how a fan-out multiplies rare slowness are right as long as the load holds still. The \
     exact engine's figures are means over 20 runs and have to lie within four standard errors, which have to be small \
     themselves; the fluid engine has no chance in it and is held to 1 % of a mean, 5 % of a 99th percentile, 2 % of a \

@@ -141,7 +141,6 @@ pub(super) fn rows(system: &System, played: &Played) -> Vec<Row> {
                 rows.push(row(ERRORS * error).with_standard_error(error, system.largest_error * quantity.expected));
             }
             Exact::Within(tolerance) => rows.push(row(tolerance)),
-            Exact::No => {}
         }
     }
     rows

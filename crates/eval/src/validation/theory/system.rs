@@ -55,8 +55,6 @@ pub(super) enum Exact {
     Statistical,
     /// Within so much.
     Within(f64),
-    /// Not at all.
-    No,
 }
 
 /// What an engine shows of a system in steady state.
@@ -100,11 +98,11 @@ impl Quantity {
 
     /// Little's law for a service: what enters times how long it stays is what is there (J. D. C. Little, 1961).
     pub fn little(service: usize) -> Self {
+        let name = ["Little's law", "Little's law, second service", "Little's law, third service"][service.min(2)];
         let of = Box::new(move |reading: &Reading| {
             let own = &reading.services[service];
             (own.in_system - own.admitted_per_s * own.own_mean_s).abs() / own.in_system
         });
-        let name = "Little's law, |L - lambda W| / L";
         Self { name, expected: 0.0, of, fluid: Some(LITTLE), exact: Exact::Within(LITTLE) }
     }
 }
