@@ -7,12 +7,15 @@ use plotters::{
 };
 
 use super::{Plot, Series, Style};
-use crate::validation::ValidationError;
+use crate::validation::{ValidationError, page::figure};
 
+/// Units of a pixel: the library rounds to whole units, which shows in flat curves.
+const UNITS: u32 = 8;
+/// Pixels of a picture.
 const SIZE: (u32, u32) = (900, 400);
 /// Room for labels to the right of the axes, and least distance between two of them, in pixels.
 const LABELS: u32 = 110;
-const APART: i32 = 15;
+const APART: u32 = 15;
 /// Colours that the colour-blind tell apart (M. Okabe and K. Ito, 2008).
 const PALETTE: [RGBColor; 6] = [
     RGBColor(60, 60, 60),
@@ -34,11 +37,13 @@ impl Plot {
     pub fn to_svg(&self) -> Result<String, ValidationError> {
         let mut svg = String::new();
         let drawn = {
-            let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
+            let area = SVGBackend::with_string(&mut svg, (SIZE.0 * UNITS, SIZE.1 * UNITS)).into_drawing_area();
             self.draw(&area).and_then(|()| area.present().map_err(|error| error.to_string()))
         };
         drawn.map_err(|problem| ValidationError::Plot { file: self.file(), problem })?;
-        Ok(svg)
+        let [drawn, shown] =
+            [UNITS, 1].map(|units| format!("<svg width=\"{}\" height=\"{}\"", SIZE.0 * units, SIZE.1 * units));
+        Ok(svg.replacen(&drawn, &shown, 1))
     }
 
     fn draw(&self, area: &Area<'_>) -> Result<(), String> {
@@ -55,11 +60,11 @@ impl Plot {
         }
         let mut builder = ChartBuilder::on(area);
         builder
-            .caption(&self.title, ("sans-serif", 17))
-            .margin(10)
-            .margin_right(10 + LABELS)
-            .x_label_area_size(38)
-            .y_label_area_size(56);
+            .caption(&self.title, ("sans-serif", 17 * UNITS))
+            .margin(10 * UNITS)
+            .margin_right((10 + LABELS) * UNITS)
+            .x_label_area_size(38 * UNITS)
+            .y_label_area_size(56 * UNITS);
         if self.log_y {
             let chart = builder.build_cartesian_2d(left..right, (low * 0.9..high * 1.1).log_scale()).map_err(said)?;
             self.fill(area, chart, (low * 0.9, high * 1.1))
@@ -88,7 +93,12 @@ impl Plot {
             .light_line_style(TRANSPARENT)
             .x_desc(&self.x)
             .y_desc(&self.y)
-            .label_style(("sans-serif", 13))
+            .x_label_formatter(&|value| figure(*value))
+            .y_label_formatter(&|value| figure(*value))
+            .label_style(("sans-serif", 13 * UNITS))
+            .axis_style(BLACK.stroke_width(UNITS))
+            .bold_line_style(RGBColor(215, 215, 215).stroke_width(UNITS))
+            .set_all_tick_mark_size(5 * UNITS)
             .draw()
             .map_err(said)?;
         let mut labels = Vec::new();
@@ -96,16 +106,16 @@ impl Plot {
             let colour = PALETTE[series.colour % PALETTE.len()];
             let points = series.points.iter().copied();
             match series.style {
-                Style::Line => chart.draw_series(LineSeries::new(points, colour.stroke_width(2))).map(|_| ()),
-                Style::Dashed => {
-                    chart.draw_series(DashedLineSeries::new(points, 5, 4, colour.stroke_width(2))).map(|_| ())
-                }
-                Style::Circles => {
-                    chart.draw_series(points.map(|at| Circle::new(at, 4, colour.stroke_width(1)))).map(|_| ())
-                }
-                Style::Crosses => {
-                    chart.draw_series(points.map(|at| Cross::new(at, 3, colour.stroke_width(1)))).map(|_| ())
-                }
+                Style::Line => chart.draw_series(LineSeries::new(points, colour.stroke_width(2 * UNITS))).map(|_| ()),
+                Style::Dashed => chart
+                    .draw_series(DashedLineSeries::new(points, 5 * UNITS, 4 * UNITS, colour.stroke_width(2 * UNITS)))
+                    .map(|_| ()),
+                Style::Circles => chart
+                    .draw_series(points.map(|at| Circle::new(at, 4 * UNITS as i32, colour.stroke_width(UNITS))))
+                    .map(|_| ()),
+                Style::Crosses => chart
+                    .draw_series(points.map(|at| Cross::new(at, 3 * UNITS as i32, colour.stroke_width(UNITS))))
+                    .map(|_| ()),
             }
             .map_err(said)?;
             if let Some(last) = series.points.last().filter(|_| !series.label.is_empty()) {
@@ -122,10 +132,10 @@ fn label(area: &Area<'_>, mut labels: Vec<((i32, i32), &Series)>) -> Result<(), 
     let mut free = i32::MIN;
     for ((x, y), series) in labels {
         let y = y.max(free);
-        free = y + APART;
-        let style = ("sans-serif", 13).into_font().color(&PALETTE[series.colour % PALETTE.len()]);
+        free = y + (APART * UNITS) as i32;
+        let style = ("sans-serif", 13 * UNITS).into_font().color(&PALETTE[series.colour % PALETTE.len()]);
         let style = style.pos(Pos::new(HPos::Left, VPos::Center));
-        let text = Text::new(series.label.clone(), (x + 6, y), style);
+        let text = Text::new(series.label.clone(), (x + 6 * UNITS as i32, y), style);
         area.draw(&text).map_err(|error| error.to_string())?;
     }
     Ok(())

@@ -75,7 +75,7 @@ impl BirthDeath {
 
     /// Moves a distribution on by `seconds` under Kolmogorov's forward equations `p' = p Q`, by the classical
     /// Runge-Kutta method of fourth order in steps of at most half a mean sojourn.
-    pub fn advance(&self, distribution: &mut Vec<f64>, seconds: f64) {
+    pub fn advance(&self, distribution: &mut [f64], seconds: f64) {
         let fastest = (0..self.states())
             .map(|state| self.births.get(state).unwrap_or(&0.0) + if state > 0 { self.deaths[state - 1] } else { 0.0 })
             .fold(1e-9, f64::max);

@@ -96,11 +96,11 @@ fn general(rho: f64, cv2: f64) -> System {
 }
 
 /// In heavy traffic a queue's asymptotic variance, relative to its mean, grows with the sum of the squared coefficients of
-/// variation of arrivals and work (W. Whitt, "Planning queueing simulations", Management Science 35, 1989); the rare long
-/// work of large ones adds to that in light traffic.
+/// variation of arrivals and work (W. Whitt, "Planning queueing simulations", Management Science 35, 1989); how skewed the
+/// work is adds to that.
 fn general_watched_s(rho: f64, cv2: f64) -> f64 {
     let room = (40.0 / (1.0 - rho)) as usize;
     let [_, waiting, _] = counts(&BirthDeath::queue(1, rho, room), 1);
-    let light = 1.0 + cv2 * (1.0 - rho);
-    watched_s(&[waiting], LARGEST_ERROR) * 0.5 * (1.0 + cv2) * light
+    let skewed = 1.0 + 0.1 * cv2;
+    watched_s(&[waiting], LARGEST_ERROR) * 0.5 * (1.0 + cv2) * skewed
 }

@@ -76,10 +76,6 @@ pub(super) fn largest_error(rho: f64) -> f64 {
     if rho >= 0.95 { 0.02 } else { 0.01 }
 }
 
-/// How much larger the variance of a wait's percentile is than if neighbours' waits were independent but for the state that
-/// they find; from trial runs.
-const SHARED: f64 = 1.4;
-
 /// Means and asymptotic variances of what is measured in a queue. A percentile's follow from those of the share of time in
 /// which an arrival would wait longer, over the density of the wait there.
 fn variances(queue: MultiServer) -> Vec<[f64; 2]> {
@@ -97,8 +93,8 @@ fn variances(queue: MultiServer) -> Vec<[f64; 2]> {
                 },
             );
         let density = beyond * (rate - queue.load());
-        // Each arrival's own chance adds to the chance that the state gives it, and neighbours share theirs.
-        all.push([wait, SHARED * (variance + beyond / queue.load()) / (density * density)]);
+        // Each arrival's own chance adds to the chance that the state gives it; what neighbours share is left out.
+        all.push([wait, (variance + beyond / queue.load()) / (density * density)]);
     }
     all
 }

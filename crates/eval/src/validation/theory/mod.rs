@@ -1,6 +1,7 @@
 //! Both engines against closed forms of queueing theory: steady states, and how queues move between them.
 
 mod birth_death;
+mod change;
 #[cfg(test)]
 mod closed_form_tests;
 mod closed_forms;

@@ -21,7 +21,7 @@ pub(super) const REPLICAS: [u32; 4] = [8, 16, 32, 64];
 pub(super) fn systems() -> Vec<System> {
     let fan_outs = [10, 100].map(fan_out);
     let scales = REPLICAS.map(scale);
-    [tandem(), feedback()].into_iter().chain(scales).chain(fan_outs).collect()
+    [tandem(), feedback(), pooled()].into_iter().chain(scales).chain(fan_outs).collect()
 }
 
 fn call(from: &str, to: &str, more: &str) -> String {
@@ -109,6 +109,31 @@ fn feedback() -> System {
         // Those who come back remind a station of what it was: twice the variance.
         watched_s: 2.0 * single_watched_s(visited / 1.8) / 1.8,
         settling_s: 4.0 * settling_s(1, visited / 1.8),
+        largest_error: LARGEST_ERROR,
+        quick: true,
+    }
+}
+
+/// A service whose pool is full of requests that wait for a slow callee: every place is always taken, so that by Little's law
+/// what it finishes is its places over how long each is held. Its own servers could do four times as much.
+fn pooled() -> System {
+    /// Places in the pool, seconds of own work and of the callee's.
+    const PLACES: u32 = 10;
+    const WORK_S: f64 = 0.1;
+    const SLOW_S: f64 = 0.9;
+    let expected = f64::from(PLACES) / (WORK_S + SLOW_S);
+    let caller = service("a", [1, 4], 1000.0 * WORK_S, 200, "").replace("pool = 1000000", &format!("pool = {PLACES}"));
+    let text = caller + &service("b", [1, 400], 1000.0 * SLOW_S, UNBOUNDED, "") + &call("a", "b", &patient());
+    System {
+        number: 0,
+        name: format!("pool of {PLACES}, own work {WORK_S} s, callee {SLOW_S} s"),
+        source: "Little 1961",
+        scenario: scenario(1000, 1.5 * expected, "", &text),
+        services: &["a", "b"],
+        quantities: vec![Quantity::of_first("throughput", expected, STEADY, |own| own.served_per_s)],
+        // The longer the holding times vary, the more the count does: as for a Poisson stream, at most.
+        watched_s: 20_000.0 / expected,
+        settling_s: 200.0,
         largest_error: LARGEST_ERROR,
         quick: true,
     }

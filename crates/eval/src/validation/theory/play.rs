@@ -11,6 +11,9 @@ use crate::validation::{Engine, Row, ValidationError};
 
 /// Ticks of a second that the fluid engine runs until nothing moves any more; the slowest system needs a tenth of them.
 const SETTLING_DECISIONS: u32 = 2_000;
+/// Factor by which runs that are too short are extended, and how often at most.
+const EXTENSION: f64 = 1.3;
+const EXTENSIONS: u32 = 6;
 /// Standard errors within which the exact engine has to be.
 const ERRORS: f64 = 4.0;
 
@@ -52,25 +55,64 @@ fn fluid_service(own: &ServiceMetrics) -> ServiceReading {
     }
 }
 
-/// What one replication of the exact engine shows of a system.
-fn exact(system: &System, seed: u64) -> Result<Reading, ValidationError> {
-    let scenario = Scenario::from_toml(&system.scenario, &system.name)?;
-    let services = ids(&*Topology::new(scenario.clone())?, system.services);
-    let mut simulation = ExactSimulation::new(&scenario, seed);
-    simulation.run_until(system.settling_s);
-    // What happened while it settled is nobody's.
-    simulation.take_edge();
-    for &service in &services {
-        simulation.take_service(service);
+/// One replication of the exact engine.
+struct Replication {
+    simulation: ExactSimulation,
+    services: Vec<ServiceId>,
+}
+
+impl Replication {
+    /// A system that has settled; what happened meanwhile is nobody's.
+    fn settled(system: &System, seed: u64) -> Result<Self, ValidationError> {
+        let scenario = Scenario::from_toml(&system.scenario, &system.name)?;
+        let services = ids(&*Topology::new(scenario.clone())?, system.services);
+        let mut simulation = ExactSimulation::new(&scenario, seed);
+        simulation.run_until(system.settling_s);
+        simulation.take_edge();
+        for &service in &services {
+            simulation.take_service(service);
+        }
+        Ok(Self { simulation, services })
     }
-    simulation.run_until(system.settling_s + system.watched_s);
-    let edge = simulation.take_edge();
-    let windows = services.iter().map(|&service| simulation.take_service(service));
-    Ok(Reading {
-        services: windows.map(|window| exact_service(&window)).collect(),
-        response_mean_s: edge.mean_s,
-        bad_ratio: edge.bad as f64 / (edge.good + edge.bad) as f64,
-        requests: edge.offered as f64,
+
+    /// What it has shown since it settled; it can go on.
+    fn reading(&self) -> Reading {
+        let mut simulation = self.simulation.clone();
+        let edge = simulation.take_edge();
+        let windows = self.services.iter().map(|&service| simulation.take_service(service));
+        Reading {
+            services: windows.map(|window| exact_service(&window)).collect(),
+            response_mean_s: edge.mean_s,
+            bad_ratio: edge.bad as f64 / (edge.good + edge.bad) as f64,
+            requests: edge.offered as f64,
+        }
+    }
+}
+
+/// What the exact engine shows of a system, by replication: each goes on until the standard errors over all of them are as
+/// small as they have to be. The figures depend on the seeds alone, whatever the threads do.
+fn exact(system: &System) -> Result<Vec<Reading>, ValidationError> {
+    let seeds: Vec<u64> = (0..REPLICATIONS).map(|run| system.seed(run)).collect();
+    let settled = seeds.into_par_iter().with_max_len(1).map(|seed| Replication::settled(system, seed));
+    let mut runs: Vec<Replication> = settled.collect::<Result<_, ValidationError>>()?;
+    let mut watched_s = system.watched_s;
+    for round in 0.. {
+        runs.par_iter_mut().with_max_len(1).for_each(|run| run.simulation.run_until(system.settling_s + watched_s));
+        let readings: Vec<Reading> = runs.iter().map(Replication::reading).collect();
+        if round == EXTENSIONS || is_precise(system, &readings) {
+            return Ok(readings);
+        }
+        watched_s *= EXTENSION;
+    }
+    Ok(Vec::new())
+}
+
+/// Whether every figure's standard error is small enough.
+fn is_precise(system: &System, readings: &[Reading]) -> bool {
+    let held = system.quantities.iter().filter(|quantity| matches!(quantity.exact, Exact::Statistical));
+    held.into_iter().all(|quantity| {
+        let values: Vec<f64> = readings.iter().map(|reading| (quantity.of)(reading)).collect();
+        mean_and_error(&values).1 <= system.largest_error * quantity.expected
     })
 }
 
@@ -93,26 +135,17 @@ pub(in crate::validation) fn ids(topology: &Topology, names: &[&str]) -> Vec<Ser
     names.iter().filter_map(|name| topology.service(name)).collect()
 }
 
-/// What both engines show of every system: the fluid engine's reading, and the exact engine's by replication where it is
-/// asked for. Each replication's figures depend on its seed alone, and come back in order, whatever the threads do.
+/// What both engines show of every system.
 pub(super) fn play(systems: &[System], rules_off: &[String]) -> Result<Vec<Played>, ValidationError> {
     let fluids: Vec<Reading> =
         systems.par_iter().map(|system| fluid(system, rules_off)).collect::<Result<_, ValidationError>>()?;
     // A rule that is switched off changes the fluid engine alone.
-    let replications = if rules_off.is_empty() { REPLICATIONS } else { 0 };
-    let jobs: Vec<(usize, u32)> =
-        (0..systems.len()).flat_map(|system| (0..replications).map(move |run| (system, run))).collect();
-    let mut exacts: Vec<Reading> = jobs
-        .into_par_iter()
-        .with_max_len(1)
-        .map(|(system, run)| exact(&systems[system], systems[system].seed(run)))
-        .collect::<Result<_, ValidationError>>()?;
-    let mut played = Vec::new();
-    for fluid in fluids {
-        let rest = exacts.split_off((replications as usize).min(exacts.len()));
-        played.push(Played { fluid, exact: std::mem::replace(&mut exacts, rest) });
-    }
-    Ok(played)
+    let exacts: Vec<Vec<Reading>> = if rules_off.is_empty() {
+        systems.par_iter().with_max_len(1).map(exact).collect::<Result<_, ValidationError>>()?
+    } else {
+        vec![Vec::new(); systems.len()]
+    };
+    Ok(fluids.into_iter().zip(exacts).map(|(fluid, exact)| Played { fluid, exact }).collect())
 }
 
 /// What both engines show of a system.
@@ -157,4 +190,37 @@ pub(in crate::validation) fn mean_and_error(values: &[f64]) -> (f64, f64) {
 /// A number of requests to two digits.
 pub(in crate::validation) fn round_number(requests: f64) -> String {
     if requests < 1e6 { format!("{:.0} thousand", requests / 1e3) } else { format!("{:.1} million", requests / 1e6) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::validation::theory::systems;
+
+    #[test]
+    fn figures_do_not_depend_on_the_number_of_threads() -> Result<(), Box<dyn std::error::Error>> {
+        let mut few: Vec<System> = systems().into_iter().step_by(9).collect();
+        for system in &mut few {
+            system.watched_s = system.watched_s.min(200.0);
+        }
+        let on = |threads: usize| -> Result<Vec<Row>, Box<dyn std::error::Error>> {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
+            let played = pool.install(|| play(&few, &[]))?;
+            Ok(few.iter().zip(&played).flat_map(|(system, played)| rows(system, played)).collect())
+        };
+        let one = on(1)?;
+        assert!(one.len() > 20);
+        assert_eq!(one, on(3)?);
+        Ok(())
+    }
+
+    #[test]
+    fn no_two_replications_share_a_seed() {
+        let mut seeds: Vec<u64> =
+            systems().iter().flat_map(|system| (0..REPLICATIONS).map(|run| system.seed(run))).collect();
+        let all = seeds.len();
+        seeds.sort_unstable();
+        seeds.dedup();
+        assert_eq!(seeds.len(), all);
+    }
 }
