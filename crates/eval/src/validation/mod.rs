@@ -1,5 +1,6 @@
 //! Holds both engines to queueing theory, to published outages and to each other, row by row.
 
+mod families;
 mod row;
 
 pub use row::{Engine, Row};
