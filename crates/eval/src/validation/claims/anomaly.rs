@@ -78,7 +78,7 @@ fn false_alarms(scale: usize) -> Vec<Row> {
         "the same with the population deviation, which makes more alarms: the description does not say which";
     let [by_known, by_estimate] = [true, false].map(|sigma_known| {
         // Enough for standard errors below 1 % of ratios of 1.24 and 2.47 %.
-        let trials = scale * if sigma_known { 1_200_000 } else { 600_000 };
+        let trials = scale * if sigma_known { 1_100_000 } else { 540_000 };
         Sample::draw(600 + u64::from(sigma_known), trials, |rng| f64::from(u8::from(alarms(rng, sigma_known)))).mean()
     });
     let closed = |quantity: &str, expected: f64, measured: f64, tolerance: f64, source: &str| {

@@ -94,8 +94,8 @@ fn availability(scale: usize) -> Vec<Row> {
     let polled = |seed: u64, replicas: usize, a: f64| {
         let available = if replicas == 2 { a * a } else { two_of_three(a) };
         let failing = 1.0 - available;
-        // Enough for a standard error of 0.7 % of the ratio that fails.
-        let queries = (20_000.0 / failing) as usize * scale;
+        // Enough for a standard error of 0.8 % of the ratio that fails.
+        let queries = (15_000.0 / failing) as usize * scale;
         let sample = Sample::draw(seed, queries / POLLED, move |rng| {
             let is_failing = |_: &usize| (0..replicas).filter(|_| uniform(rng) < a).count() < 2;
             (0..POLLED).filter(is_failing).count() as f64 / POLLED as f64
