@@ -1,5 +1,8 @@
 //! Holds both engines to queueing theory, to published outages and to each other, row by row.
 
+#[cfg_attr(not(test), expect(dead_code, reason = "the run of all comparisons is to call it"))]
+mod claims;
+#[cfg_attr(not(test), expect(dead_code, reason = "the run of all comparisons is to call it"))]
 mod families;
 mod row;
 
