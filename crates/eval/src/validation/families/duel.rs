@@ -6,7 +6,7 @@ use microcloud_core::{Environment, Level, ServiceId, Topology, exact::ExactSimul
 
 /// What one engine gave over a stretch of time.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(in crate::validation) struct Outcome {
+pub(super) struct Outcome {
     /// Good requests over offered ones.
     pub availability: f64,
     /// 99th percentile of response time in milliseconds, mean over the minutes with answers in both engines.
@@ -17,11 +17,9 @@ pub(in crate::validation) struct Outcome {
 
 /// The same stretch in both engines.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(in crate::validation) struct Duel {
+pub(super) struct Duel {
     pub fluid: Outcome,
     pub exact: Outcome,
-    /// Ratio of good requests in each minute, fluid and exact.
-    pub minutes: Vec<[f64; 2]>,
 }
 
 /// Seconds of one measurement of a percentile.
@@ -30,7 +28,7 @@ const MINUTE_S: f64 = 60.0;
 const LEAST_ANSWERS: i64 = 200;
 
 /// Plays a level without actions for so many minutes; the topology has one tick a decision.
-pub(in crate::validation) fn duel(topology: &Arc<Topology>, level: Level, minutes: u32) -> Duel {
+pub(super) fn duel(topology: &Arc<Topology>, level: Level, minutes: u32) -> Duel {
     let tick_s = f64::from(topology.scenario().tick_ms) / 1000.0;
     let ticks = (MINUTE_S / tick_s).round() as u32;
     let mut fluid = Environment::new(Arc::clone(topology));
@@ -64,7 +62,6 @@ pub(in crate::validation) fn duel(topology: &Arc<Topology>, level: Level, minute
         let exact_now = [edge.offered as f64, edge.bad.max(0) as f64];
         offered = [offered[0] + offered_now, offered[1] + ended.max(exact_now[0])];
         bad = [bad[0] + bad_now, bad[1] + exact_now[1]];
-        duel.minutes.push([1.0 - bad_now / offered_now.max(1.0), edge.good.max(0) as f64 / ended]);
         if edge.good >= LEAST_ANSWERS && with_users > 0.0 {
             duel.fluid.p99_ms += p99_ms / with_users;
             duel.exact.p99_ms += edge.p99_s * 1000.0;
