@@ -12,6 +12,9 @@ pub enum ValidationError {
     /// A cluster could not go on with other constants.
     #[error("a cluster could not be reconfigured: {0}")]
     Reconfigure(#[from] SnapshotError),
+    /// A fault could not be played.
+    #[error(transparent)]
+    Fault(#[from] crate::FaultTableError),
     /// A picture could not be drawn.
     #[error("{file}: cannot be drawn: {problem}")]
     Plot {

@@ -1,6 +1,8 @@
 //! Holds both engines to queueing theory, to published outages and to each other, row by row.
 
+mod claims;
 mod error;
+mod families;
 mod page;
 mod plots;
 mod row;
@@ -47,8 +49,12 @@ impl Validation {
 type Comparison = fn(Effort, &[String]) -> Result<Section, ValidationError>;
 
 /// Every section in the order of the page, with what it is called while it runs.
-const COMPARISONS: &[(&str, Comparison)] =
-    &[("steady states", theory::steady_states), ("changes of load", theory::transients)];
+const COMPARISONS: &[(&str, Comparison)] = &[
+    ("steady states", theory::steady_states),
+    ("changes of load", theory::transients),
+    ("claims", claims::section),
+    ("families", families::section),
+];
 
 /// Runs every comparison. The rules named in `rules_off` are switched off in every scenario that the fluid engine plays, to
 /// see that the validation fails without them; rows of the exact engine, which has no such rules, are then left out where
