@@ -3,12 +3,10 @@
 use std::{fs, io, io::IsTerminal, path::Path, time::Duration};
 
 use indicatif::ProgressBar;
-use microcloud_core::Rule;
 use microcloud_eval::{
     replace_file,
-    validation::{Effort, Row, Validation, page, validate},
+    validation::{Effort, Row, Validation, check_rules, page, validate},
 };
-use microcloud_policy::nearest_name;
 
 use crate::{Failure, print};
 
@@ -34,9 +32,7 @@ pub struct ValidateArguments {
 /// # Errors
 /// A rule that nobody knows, a folder that cannot be written, and rows that fail.
 pub fn run_validation(arguments: &ValidateArguments) -> Result<(), Failure> {
-    for rule in &arguments.without {
-        check_rule(rule)?;
-    }
+    check_rules(&arguments.without).map_err(Failure::usage)?;
     let folder = arguments.write.as_deref().map(Path::new);
     if let Some(folder) = folder {
         // Before minutes are spent on what goes into it.
@@ -46,14 +42,14 @@ pub fn run_validation(arguments: &ValidateArguments) -> Result<(), Failure> {
     let line = if io::stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
     line.enable_steady_tick(Duration::from_millis(200));
     let validation = validate(effort, &arguments.without, &|section| line.set_message(section.to_owned()))
-        .map_err(|error| Failure::usage(error.to_string()))?;
+        .map_err(Failure::usage)?;
     line.finish_and_clear();
     if let Some(folder) = folder {
         write(folder, &validation)?;
     }
     if arguments.json {
         let rows: Vec<&Row> = validation.rows().collect();
-        let text = serde_json::to_string_pretty(&rows).map_err(|error| Failure::disk(error.to_string()))?;
+        let text = serde_json::to_string_pretty(&rows).map_err(Failure::disk)?;
         print(&format!("{text}\n"))?;
     } else {
         print(&validation.to_string())?;
@@ -64,19 +60,10 @@ pub fn run_validation(arguments: &ValidateArguments) -> Result<(), Failure> {
     }
 }
 
-fn check_rule(name: &str) -> Result<(), Failure> {
-    let names: Vec<&str> = Rule::ALL.iter().map(|rule| rule.name()).collect();
-    if names.contains(&name) {
-        return Ok(());
-    }
-    let hint = nearest_name(name, names.iter().copied()).map(|near| format!("; did you mean `{near}`?"));
-    Err(Failure::usage(format!("unknown rule `{name}`{}; allowed: {}", hint.unwrap_or_default(), names.join(", "))))
-}
-
 fn write(folder: &Path, validation: &Validation) -> Result<(), Failure> {
     let put = |file: &Path, text: &str| replace_file(file, text.as_bytes()).map_err(|error| cannot_write(file, &error));
     for plot in validation.sections.iter().flat_map(|section| &section.plots) {
-        let svg = plot.to_svg().map_err(|error| Failure::disk(error.to_string()))?;
+        let svg = plot.to_svg().map_err(Failure::disk)?;
         put(&folder.join("validation").join(plot.file()), &svg)?;
     }
     put(&folder.join("validation.md"), &page(validation))

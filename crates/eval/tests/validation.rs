@@ -70,7 +70,7 @@ fn the_page_is_what_the_engines_do() -> Result<(), Box<dyn std::error::Error>> {
     let stale: Vec<&Row> = quick().rows().filter(|row| !page.contains(&row_line(row))).collect();
     assert!(
         stale.is_empty(),
-        "docs/validation.md is old: cargo run --release --bin scenario -- validate --write docs\n{}",
+        "docs/validation.md is old: cargo run --bin scenario -- validate --write docs\n{}",
         listed(&stale)
     );
     for plot in quick().sections.iter().flat_map(|section| &section.plots) {

@@ -6,7 +6,17 @@ use thiserror::Error;
 /// Why a validation gave no rows.
 #[derive(Debug, Error)]
 pub enum ValidationError {
-    /// A rule that nobody knows, or a scenario that describes no cluster.
+    /// No rule of the physics.
+    #[error("unknown rule `{name}`{}; allowed: {allowed}", nearest.as_ref().map(|name| format!("; did you mean `{name}`?")).unwrap_or_default())]
+    UnknownRule {
+        /// What was asked for.
+        name: String,
+        /// The rule that is nearest to it.
+        nearest: Option<String>,
+        /// Every rule.
+        allowed: String,
+    },
+    /// A scenario that describes no cluster.
     #[error(transparent)]
     Scenario(#[from] ScenarioError),
     /// A cluster could not go on with other constants.

@@ -10,6 +10,9 @@ mod section;
 mod table;
 mod theory;
 
+use microcloud_core::Rule;
+use microcloud_policy::nearest_name;
+
 pub use error::ValidationError;
 pub use page::{page, row_line};
 pub use plots::{Plot, Series, Style};
@@ -45,30 +48,48 @@ impl Validation {
     }
 }
 
-/// Makes one section, with rules of the fluid engine switched off.
-type Comparison = fn(Effort, &[String]) -> Result<Section, ValidationError>;
+/// A section, and what it is called while it runs.
+struct Comparison {
+    name: &'static str,
+    /// Makes the section, with rules of the fluid engine switched off.
+    run: fn(Effort, &[String]) -> Result<Section, ValidationError>,
+    /// Whether it has rows that fail where the fluid engine lacks a rule.
+    feels_rules: bool,
+}
 
-/// Every section in the order of the page, with what it is called while it runs.
-const COMPARISONS: &[(&str, Comparison)] = &[
-    ("steady states", theory::steady_states),
-    ("changes of load", theory::transients),
-    ("claims", claims::section),
-    ("families", families::section),
+/// Every section in the order of the page.
+const COMPARISONS: &[Comparison] = &[
+    Comparison { name: "steady states", run: theory::steady_states, feels_rules: true },
+    Comparison { name: "changes of load", run: theory::transients, feels_rules: true },
+    Comparison { name: "claims", run: claims::section, feels_rules: false },
+    Comparison { name: "families", run: families::section, feels_rules: false },
 ];
 
 /// Runs every comparison. The rules named in `rules_off` are switched off in every scenario that the fluid engine plays, to
-/// see that the validation fails without them; rows of the exact engine, which has no such rules, are then left out where
-/// they are not what the fluid engine is compared with. `progress` hears what begins.
+/// see that the validation fails without them; sections that cannot fail for that reason are then left out, and so are the
+/// rows of queueing theory for the exact engine, which has no such rules. `progress` hears what begins.
 ///
 /// The figures do not depend on the number of threads.
 ///
 /// # Errors
 /// A rule that nobody knows.
 pub fn validate(effort: Effort, rules_off: &[String], progress: &dyn Fn(&str)) -> Result<Validation, ValidationError> {
+    check_rules(rules_off)?;
     let mut validation = Validation::default();
-    for (name, compare) in COMPARISONS {
-        progress(name);
-        validation.sections.push(compare(effort, rules_off)?);
+    for comparison in COMPARISONS.iter().filter(|comparison| rules_off.is_empty() || comparison.feels_rules) {
+        progress(comparison.name);
+        validation.sections.push((comparison.run)(effort, rules_off)?);
     }
     Ok(validation)
+}
+
+/// Whether each name is one of the rules of the physics.
+///
+/// # Errors
+/// The first that is not, with the nearest one that is.
+pub fn check_rules(names: &[String]) -> Result<(), ValidationError> {
+    let known: Vec<&str> = Rule::ALL.iter().map(|rule| rule.name()).collect();
+    let Some(name) = names.iter().find(|name| !known.contains(&name.as_str())) else { return Ok(()) };
+    let nearest = nearest_name(name, known.iter().copied()).map(str::to_owned);
+    Err(ValidationError::UnknownRule { name: name.clone(), nearest, allowed: known.join(", ") })
 }

@@ -19,7 +19,7 @@ fn intro(validation: &Validation) -> String {
     let mut text = format!(
         "# Validation
 
-`cargo run --release --bin scenario -- validate --write docs` runs every comparison and writes this page and its pictures; a
+`cargo run --bin scenario -- validate --write docs` runs every comparison and writes this page and its pictures; a
 test holds the page to what the engines do. `fluid` is the engine that policies are trained in; `exact` simulates the same
 scenario files request by request, with code of its own, to judge the first; `closed` is arithmetic alone. A row passes where
 `measured` is within `tolerance` of `expected`; `s.e.` is the standard error of a mean over runs with different seeds. Rows
@@ -106,7 +106,7 @@ pub(super) fn figure(value: f64) -> String {
     if value == 0.0 || !value.is_finite() {
         return format!("{value}");
     }
-    let magnitude = value.abs().log10().floor() as i32;
+    let magnitude = libm::log10(value.abs()).floor() as i32;
     if magnitude < -6 {
         return format!("{value:.1e}");
     }
