@@ -119,7 +119,11 @@ impl Plot {
             }
             .map_err(said)?;
             if let Some(last) = series.points.last().filter(|_| !series.label.is_empty()) {
-                labels.push((chart.backend_coord(last), series));
+                let (x, y) = chart.backend_coord(last);
+                // Marks have no end to stand at: their label stands beside the axes.
+                let marks = matches!(series.style, Style::Circles | Style::Crosses);
+                let x = if marks { chart.plotting_area().get_pixel_range().0.end } else { x };
+                labels.push(((x, y), series));
             }
         }
         label(area, labels)
