@@ -26,7 +26,7 @@ pub struct Stationary {
     pub idle: f64,
     /// Ratio of the requests that find the queue full and are refused.
     pub loss: f64,
-    /// `2 E[W]^2 / E[W^2]` of the wait W of those admitted, W's tail standing for its variance (see [`TAIL`]):
+    /// `2 E[W]^2 / E[W^2]` of the wait W of those admitted, with the variance that W's tail suggests:
     /// the probability of waiting in an M/M/c queue without bound, and near 2 where everybody waits equally long.
     pub waiting: f64,
 }

@@ -10,6 +10,7 @@ defaults! {
     level_range: [f32; 2] = [1.0, 1.0];
     cycle_period_s: f32 = 1200.0;
     user_timeout_ms: f32 = 2000.0;
+    user_backoff_ms: f32 = 1000.0;
     shift_s: f32 = 10.0;
     one: f32 = 1.0;
     concurrency: f32 = 4.0;
@@ -28,9 +29,14 @@ defaults! {
     redeliveries: f32 = 1.0;
 }
 
-/// Whether a value is the default that a file need not say.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
 pub fn is_one(value: &f32) -> bool {
     *value == one()
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+pub fn is_user_backoff_ms(value: &f32) -> bool {
+    *value == user_backoff_ms()
 }
 
 impl Default for Slo {

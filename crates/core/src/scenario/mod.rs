@@ -137,6 +137,9 @@ pub struct Workload {
     /// Times that a user tries again.
     #[serde(default)]
     pub retries: u8,
+    /// Mean milliseconds between a failure and the user's next attempt.
+    #[serde(default = "defaults::user_backoff_ms", skip_serializing_if = "defaults::is_user_backoff_ms")]
+    pub backoff_ms: f32,
 }
 
 /// The telemetry pipeline.

@@ -266,7 +266,8 @@ fn workload(scenario: &Scenario) -> Check {
     range("workload.cycle_period_s", workload.cycle_period_s, 1.0, 1e7)?;
     range("workload.noise_cv", workload.noise_cv, 0.0, 1.0)?;
     range("workload.timeout_ms", workload.timeout_ms, 0.1, 1e6)?;
-    range("workload.retries", f32::from(workload.retries), 0.0, 8.0)
+    range("workload.retries", f32::from(workload.retries), 0.0, 8.0)?;
+    range("workload.backoff_ms", workload.backoff_ms, 0.0, 1e6)
 }
 
 fn check_fault(scenario: &Scenario, index: usize, fault: &Fault) -> Check {

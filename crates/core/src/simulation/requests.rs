@@ -262,8 +262,9 @@ fn serve_population(
     let per_capacity = f32x4::ONE / capacity.fast_max(tiny);
     let busy = served.simd_gt(splat(1e-6));
     let wait = busy.bitselect((in_system_s - servers * per_capacity).fast_max(f32x4::ZERO), f32x4::ZERO);
-    // Var(wait) = wait^2 (2 / C - 1) for M/M/c with waiting probability C. A queue that only grows delays everybody
-    // alike: while x requests come to wait at a net rate of r C, their number varies by 2 x / r at most.
+    // Var(wait) = wait^2 (2 / C - 1) for M/M/c with waiting probability C. A queue that only grows or empties delays
+    // everybody alike: what decides is how fast it moves against how fast chance spreads so many requests out, which is
+    // a diffusion at about twice the capacity.
     let drift = splat(0.5) * (admitted - served).abs() * per_capacity * served * wait;
     let spread = (splat(2.0) - waiting + splat(OVERLOAD_VARIANCE) * drift * waiting) / (waiting * (f32x4::ONE + drift));
     let variance = splat(table.service_cv2) * work_s * work_s

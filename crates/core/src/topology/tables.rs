@@ -91,6 +91,8 @@ pub(crate) struct CallTable {
     pub from: usize,
     pub to: usize,
     pub calls: f32,
+    /// Mean square of a request's number of calls: the whole part of `calls`, or one more.
+    pub calls_square: f32,
     pub mode: CallMode,
     pub timeout_s: f32,
     pub retries: u8,
@@ -233,9 +235,9 @@ pub(super) fn service_table(
 }
 
 /// Share of its speed that a cold replica lacks.
-const COLD_LOSS: f32 = 0.5;
+pub(crate) const COLD_LOSS: f32 = 0.5;
 /// Share of its speed that a replica without free memory loses to collection.
-const COLLECTION_LOSS: f32 = 0.8;
+pub(crate) const COLLECTION_LOSS: f32 = 0.8;
 
 /// The constants of a call.
 pub(super) fn call_table(call: &Call, index_of: &dyn Fn(&str) -> usize, tick_s: f32) -> CallTable {
@@ -246,6 +248,10 @@ pub(super) fn call_table(call: &Call, index_of: &dyn Fn(&str) -> usize, tick_s: 
         from: index_of(&call.from),
         to: index_of(&call.to),
         calls: call.calls,
+        calls_square: {
+            let (whole, rest) = (call.calls.floor(), call.calls.fract());
+            whole * whole + (2.0 * whole + 1.0) * rest
+        },
         mode: call.mode,
         timeout_s,
         retries: call.retries,

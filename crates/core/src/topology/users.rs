@@ -6,9 +6,6 @@ use super::{
 };
 use crate::scenario::{Call, CallMode, Scenario};
 
-/// Milliseconds after which a user tries again.
-const USER_BACKOFF_MS: f32 = 1000.0;
-
 /// One call per entry service, in the order in which tenants name them, and the tenants.
 pub(super) fn tables(
     scenario: &Scenario,
@@ -44,7 +41,7 @@ pub(super) fn tables(
             mode: CallMode::Sync,
             timeout_ms: workload.timeout_ms,
             retries: workload.retries,
-            backoff_ms: USER_BACKOFF_MS,
+            backoff_ms: workload.backoff_ms,
             retry_budget: None,
             breaker: false,
             throttle: false,

@@ -98,6 +98,7 @@ impl Scenario {
                 noise_cv: 0.02,
                 timeout_ms: times.user_timeout_ms,
                 retries: 0,
+                backoff_ms: defaults::user_backoff_ms(),
             },
             tenants: tenants.collect(),
             network: Network::default(),
