@@ -33,6 +33,7 @@ const RATIOS: &[&str] = &[
     "throttle",
     "allowed",
     "failure_ewma",
+    "failed_before",
     "stale_secret",
     "loss",
     "local",

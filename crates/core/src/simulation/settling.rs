@@ -38,7 +38,7 @@ pub(super) fn settle(
     };
     call.failure = unit(f32x4::ONE - f32x4::splat(call.passing()) * (f32x4::ONE - last));
     if call.retries > 0 {
-        grant_retries(table, call, unlimited, topology.tick_s);
+        grant_retries(table, call, failure, unlimited, topology.tick_s);
     } else if call.retrying {
         call.granted_per_s = f32x4::ZERO;
     }
@@ -75,9 +75,10 @@ fn tries(call: &CallState, failure: f32x4) -> (f32x4, f32x4) {
 }
 
 /// Lets as many retries wait for their turn as the budget has tokens for.
-fn grant_retries(table: &CallTable, call: &mut CallState, unlimited: f32x4, dt: f32) {
+fn grant_retries(table: &CallTable, call: &mut CallState, failure: f32x4, unlimited: f32x4, dt: f32) {
     let none = !unlimited.simd_gt(f32x4::ONE).any();
-    let wanted = if none { f32x4::ZERO } else { call.attempts_per_s * (unlimited - f32x4::ONE) / unlimited };
+    let left = tries_left(table, call, failure, dt);
+    let wanted = if none { f32x4::ZERO } else { call.attempts_per_s * left * (unlimited - f32x4::ONE) / unlimited };
     call.granted_per_s = wanted;
     if call.budgeted {
         let rate = call.first_per_s * f32x4::splat(table.budget.unwrap_or(0.0)) + f32x4::splat(BUDGET_FLOOR_PER_S);
@@ -92,6 +93,24 @@ fn grant_retries(table: &CallTable, call: &mut CallState, unlimited: f32x4, dt: 
         call.granted_per_s = granted;
     }
     call.retrying |= !none;
+}
+
+/// Attempts that may be followed by another, over those that may in a steady state; 1 where nothing fails.
+///
+/// With r retries a share `p^r / (1 + p + … + p^r)` of the attempts are last ones in a steady state. But a last attempt
+/// follows r that failed, up to r delays ago, (r + 1) / 2 on average: while failures have only begun, hardly any attempt
+/// is a last one, and nearly all that fail are followed by another.
+fn tries_left(table: &CallTable, call: &mut CallState, failure: f32x4, dt: f32) -> f32x4 {
+    let ago_s = 0.5 * f32::from(call.retries + 1) * table.delay_s;
+    // The implicit step: the whole way where retries do not wait.
+    call.failed_before += (failure - call.failed_before) * f32x4::splat(dt / (dt + ago_s));
+    // (1 + … + p^(r - 1)) / (1 + … + p^r), of what failed then over what fails now.
+    let sums = |ratio: f32x4| {
+        let fewer = (1..call.retries).fold(f32x4::ONE, |sum, _| f32x4::ONE + ratio * sum);
+        (fewer, f32x4::ONE + ratio * fewer)
+    };
+    let ((then, then_all), (now, now_all)) = (sums(call.failed_before), sums(failure));
+    then * now_all / (then_all * now)
 }
 
 /// Adaptive throttling: a caller rejects with probability `max(0, (asked - 2 accepted) / (asked + 1))` over two minutes

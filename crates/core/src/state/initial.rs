@@ -45,6 +45,7 @@ impl ClusterState {
             throttle: 1.0,
             wrong: zero,
             granted_per_s: zero,
+            failed_before: zero,
             tokens: zero,
             allowed: f32x4::ONE,
             attempts_per_s: zero,

@@ -317,6 +317,8 @@ pub(crate) struct CallState {
     pub wrong: f32x4,
     /// Retries granted in the last tick, per second.
     pub granted_per_s: f32x4,
+    /// Ratio of attempts that failed over the delays that lie between a first attempt and a last one, smoothed.
+    pub failed_before: f32x4,
     /// Budget in calls.
     pub tokens: f32x4,
     /// Share of retries that the budget allows.

@@ -102,7 +102,7 @@ fn of_call(off: &dyn Fn(Rule) -> bool, tick_s: f32, call: &mut CallTable) {
         call.budget = None;
     }
     if off(Rule::RetryDelay) {
-        (call.delay_stay, call.delay_pass) = (0.0, 1.0);
+        (call.delay_s, call.delay_stay, call.delay_pass) = (0.0, 0.0, 1.0);
     }
     if off(Rule::ExactStages) {
         // Euler's explicit step, which holds back for a tick what stays in a stage for less than that.

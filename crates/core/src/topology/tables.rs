@@ -102,6 +102,8 @@ pub(crate) struct CallTable {
     pub fallback: f32,
     /// 1 where the caller waits as long as the call takes, 0 where that rule is off.
     pub waits: f32,
+    /// Mean seconds from an attempt that fails to the next.
+    pub delay_s: f32,
     /// Probability that a retry stays in its delay stage for a tick, and the share of a tick's inflow that passes.
     pub delay_stay: f32,
     pub delay_pass: f32,
@@ -239,7 +241,8 @@ const COLLECTION_LOSS: f32 = 0.8;
 pub(super) fn call_table(call: &Call, index_of: &dyn Fn(&str) -> usize, tick_s: f32) -> CallTable {
     let timeout_s = call.timeout_ms / 1000.0;
     let backoff_s = call.backoff_ms / 1000.0;
-    let stage_s = (timeout_s + backoff_s) / DELAY_STAGES as f32;
+    let delay_s = timeout_s + backoff_s;
+    let stage_s = delay_s / DELAY_STAGES as f32;
     CallTable {
         from: index_of(&call.from),
         to: index_of(&call.to),
@@ -254,6 +257,7 @@ pub(super) fn call_table(call: &Call, index_of: &dyn Fn(&str) -> usize, tick_s: 
         quorum: call.quorum,
         fallback: call.fallback,
         waits: 1.0,
+        delay_s,
         delay_stay: stay(stage_s, tick_s),
         delay_pass: pass(stage_s, tick_s),
     }
