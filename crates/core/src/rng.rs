@@ -18,6 +18,8 @@ pub enum Stream {
     Arrivals = 4,
     /// Telemetry noise and lost scrapes, one block run per scrape.
     Telemetry = 5,
+    /// The exact engine, keyed by its seed.
+    Exact = 8,
     /// A generated call graph, keyed by its seed.
     Topology = 16,
 }

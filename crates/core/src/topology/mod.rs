@@ -8,7 +8,8 @@ mod users;
 use std::{collections::BTreeMap, sync::Arc};
 
 pub(crate) use tables::{
-    AutoscalerTable, CallTable, DatabaseTable, NodeTable, OutlierTable, ServiceTable, TenantTable,
+    AutoscalerTable, COLD_LOSS, COLLECTION_LOSS, CallTable, DatabaseTable, NodeTable, OutlierTable, ServiceTable,
+    TenantTable,
 };
 use tables::{call_table, service_table};
 

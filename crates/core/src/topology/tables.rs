@@ -233,9 +233,9 @@ pub(super) fn service_table(
 }
 
 /// Share of its speed that a cold replica lacks.
-const COLD_LOSS: f32 = 0.5;
+pub(crate) const COLD_LOSS: f32 = 0.5;
 /// Share of its speed that a replica without free memory loses to collection.
-const COLLECTION_LOSS: f32 = 0.8;
+pub(crate) const COLLECTION_LOSS: f32 = 0.8;
 
 /// The constants of a call.
 pub(super) fn call_table(call: &Call, index_of: &dyn Fn(&str) -> usize, tick_s: f32) -> CallTable {
