@@ -1,0 +1,36 @@
+//! V6, retries of retries: every layer that tries three times multiplies what reaches the last by three.
+
+use super::{
+    Outages,
+    scenes::{call, caller, scenario, service},
+    timeline::{Player, Timeline},
+};
+use crate::validation::{Effort, Engine, Row};
+
+const SOURCE: &str = "(1 + R)^d; Beyer et al., Site Reliability Engineering, 2016, chapter 22";
+
+/// Layers of calls, and retries of each.
+const LAYERS: u32 = 5;
+const RETRIES: u32 = 2;
+
+pub(super) fn outage(_effort: Effort, rules_off: &[String], outages: &mut Outages) {
+    let names = ["edge", "second", "third", "fourth", "fifth"];
+    let callees = names.iter().skip(1).copied().chain(["leaf"]);
+    let keys = format!("retries = {RETRIES}\ntimeout_ms = 1000\nbackoff_ms = 1");
+    let calls: String = names.iter().zip(callees).map(|(from, to)| call(from, to, &keys)).collect();
+    let rest = names.map(caller).concat() + &service("leaf", [1, 10_000], 0.001, "error_ratio = 1") + &calls;
+    let scenario = scenario(100, "entry = \"edge\"\nrate_per_s = 10\ntimeout_ms = 60000", &rest);
+    let timeline = Timeline::new("leaf", scenario).until(100.0);
+    for (engine, player) in [(Engine::Fluid, Player::Fluid), (Engine::Exact, Player::Exact { seed: 1 })] {
+        let all = timeline.play(player, rules_off).between(0.0, 100.0);
+        let expected = f64::from((1 + RETRIES).pow(LAYERS));
+        outages.rows.push(Row::held(
+            "V6 three tries in each of five layers, everything fails at the leaf",
+            engine,
+            "attempts at the leaf per request",
+            [expected, all.amplification()],
+            0.01 * expected,
+            SOURCE,
+        ));
+    }
+}
