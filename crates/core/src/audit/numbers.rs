@@ -33,7 +33,6 @@ const RATIOS: &[&str] = &[
     "throttle",
     "allowed",
     "failure_ewma",
-    "failed_before",
     "stale_secret",
     "loss",
     "local",
