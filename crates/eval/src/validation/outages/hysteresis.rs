@@ -84,17 +84,14 @@ pub(super) fn outage(effort: Effort, rules_off: &[String], outages: &mut Outages
     let full = effort == Effort::Full;
     let systems = if full { &SYSTEMS[..] } else { &SYSTEMS[1..4] };
     let players = [(Engine::Fluid, Player::Fluid), (Engine::Exact, Player::Exact { seed: 1 })];
-    let trials: Vec<(&(System, f64), (Engine, Player))> =
-        players.iter().flat_map(|&player| systems.iter().map(move |system| (system, player))).collect();
-    let rows: Vec<Row> = trials
-        .par_iter()
-        .map(|&((system, expected), (engine, player))| {
+    for (engine, player) in players {
+        let row = |(system, expected): &(System, f64)| {
             let load = system.recovery_load(player, rules_off);
             let quantity = "highest load at which it recovers, over capacity, on a grid of 0.05";
             Row::held(system.name(), engine, quantity, [*expected, load], 1.0 / f64::from(STEPS), SOURCE)
-        })
-        .collect();
-    outages.rows.extend(rows);
+        };
+        outages.rows.extend(systems.par_iter().map(row).collect::<Vec<Row>>());
+    }
     let ways: Vec<[Curve; 2]> = players
         .par_iter()
         .filter(|(engine, _)| full || *engine == Engine::Fluid)
