@@ -23,6 +23,11 @@ impl Failure {
         Self { exit_code: 2, message: message.to_string() }
     }
 
+    /// Rows of a validation that fail: exit code 1.
+    pub fn not_held(message: impl Display) -> Self {
+        Self { exit_code: 1, message: message.to_string() }
+    }
+
     /// A file that cannot be written: exit code 5.
     pub fn disk(message: impl Display) -> Self {
         Self { exit_code: 5, message: message.to_string() }

@@ -9,6 +9,7 @@ mod output;
 mod policies;
 mod progress;
 mod scenarios;
+mod validate;
 
 pub use arguments::parse;
 pub use failure::{Failure, finish};
@@ -16,3 +17,4 @@ pub use output::{Destination, print};
 pub use policies::contender;
 pub use progress::ProgressLine;
 pub use scenarios::{load_scenarios, load_topology};
+pub use validate::{ValidateArguments, run_validation};

@@ -96,6 +96,37 @@ fn every_policy_plays_topologies_of_different_sizes() -> Outcome {
 }
 
 #[test]
+fn a_validation_without_a_rule_fails_and_its_json_stands_alone() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let validate = |arguments: &[&str]| {
+        let fixed = ["validate", "--quick", "--without", "queue"];
+        Command::new(SCENARIO).args(fixed).args(arguments).current_dir(folder.path()).output()
+    };
+    let output = validate(&["--json", "--write", "docs"])?;
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = String::from_utf8(output.stderr)?;
+    assert!(stderr.starts_with("error: ") && stderr.lines().count() == 1, "{stderr}");
+    let rows: Vec<serde_json::Map<String, Value>> = serde_json::from_slice(&output.stdout)?;
+    let mut fields =
+        ["name", "engine", "quantity", "expected", "measured", "tolerance", "standard_error", "pass", "source"];
+    fields.sort_unstable();
+    for row in &rows {
+        let mut found: Vec<&str> = row.keys().map(String::as_str).collect();
+        found.sort_unstable();
+        assert_eq!(found, fields);
+    }
+    assert!(rows.iter().any(|row| row["quantity"] == "L" && row["engine"] == "fluid" && row["pass"] == false));
+    let page = fs::read_to_string(folder.path().join("docs/validation.md"))?;
+    assert!(page.contains("What fails"), "{page}");
+    for shown in page.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+        assert!(fs::read_to_string(folder.path().join("docs").join(shown))?.starts_with("<svg"), "{shown}");
+    }
+    let table = String::from_utf8(validate(&[])?.stdout)?;
+    assert_eq!(table.lines().count(), rows.len() + 2, "{table}");
+    Ok(())
+}
+
+#[test]
 fn the_example_of_each_help_text_runs() -> Outcome {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let helps = [

@@ -123,6 +123,8 @@ fn mistakes_in_arguments_name_the_argument_and_what_is_allowed() -> Outcome {
         case(SCENARIO, "generate --services 2.5", 2, &["--services", "2.5"]),
         case(SCENARIO, "generate --services 99999999999", 2, &["--services", "99999999999"]),
         case(SCENARIO, "generate --seed many", 2, &["--seed", "many"]),
+        case(SCENARIO, "validate --without quue", 2, &["quue", "did you mean `queue`", "allowed: admission"]),
+        case(SCENARIO, "validate --quick --write file/docs", 5, &["file/docs", "cannot write"]),
         case(BENCH, "--num-envs 0", 2, &["num-envs 0", "allowed"]),
         case(BENCH, "--threads 1,x", 2, &["--threads", "x"]),
         case(BENCH, "--seconds nan", 2, &["--seconds", "allowed"]),

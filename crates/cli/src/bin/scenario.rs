@@ -1,12 +1,12 @@
-//! The command `scenario`: lists, shows, checks and generates scenarios.
+//! The command `scenario`: lists, shows, checks and generates scenarios, and validates the simulator.
 
 use std::{fmt::Write, process::ExitCode};
 
 use clap::{Parser, Subcommand};
-use microcloud_cli::{Failure, finish, load_topology, parse, print};
+use microcloud_cli::{Failure, ValidateArguments, finish, load_topology, parse, print, run_validation};
 use microcloud_core::Scenario;
 
-/// Lists, shows, checks and generates scenarios.
+/// Lists, shows, checks and generates scenarios, and validates the simulator that plays them.
 #[derive(Parser)]
 #[command(version, after_help = "Example:\n  cargo run --bin scenario -- show spine12")]
 struct Arguments {
@@ -43,6 +43,9 @@ enum Command {
         #[arg(value_name = "FILE.toml")]
         file: String,
     },
+    /// Compares both engines with queueing theory, published outages and each other; exit code 1 where a row fails
+    #[command(after_help = "Example:\n  cargo run --bin scenario -- validate --quick")]
+    Validate(ValidateArguments),
 }
 
 fn main() -> ExitCode {
@@ -56,6 +59,7 @@ fn run() -> Result<(), Failure> {
         Command::Show { name } => print(&Scenario::load(&name)?.to_toml()),
         Command::Generate { seed, services } => generate(seed, services),
         Command::Check { file } => check(&file),
+        Command::Validate(arguments) => run_validation(&arguments),
     }
 }
 

@@ -33,6 +33,7 @@ const RATIOS: &[&str] = &[
     "throttle",
     "allowed",
     "failure_ewma",
+    "sessions_left",
     "stale_secret",
     "loss",
     "local",

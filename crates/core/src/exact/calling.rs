@@ -93,7 +93,9 @@ impl Engine {
             self.ask_all(service, zone, ticket, delay_s, writes);
             return;
         }
-        let target = self.target_zone(service, zone);
+        // Users come to the zone that their name server gives them, whoever is there.
+        let is_user = call >= self.plan.entries;
+        let target = if is_user { zone } else { self.target_zone(service, zone) };
         if self.cut[zone] != self.cut[target] {
             return;
         }

@@ -59,11 +59,13 @@ impl Engine {
             for _ in 0..self.services[broker].messages.len() {
                 let Some(zone) = self.free_consumer(broker, to, partitions) else { break };
                 let Some(message) = self.services[broker].messages.pop_front() else { break };
-                if self.now - message.published > deadline_s {
+                let late = self.now - message.published > deadline_s;
+                if late {
                     self.charge(message.counts);
                 }
                 for copy in 0..self.random.round(times) {
-                    let counts = message.counts && copy == 0;
+                    // Its user is charged once, however often it is delivered.
+                    let counts = message.counts && copy == 0 && !late;
                     let published = message.published;
                     let job = self.jobs.add(Kind::Delivery { broker: broker as u32, published, counts });
                     let own = self.jobs.get_mut(job);

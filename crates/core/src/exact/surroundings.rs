@@ -42,6 +42,7 @@ struct AroundService {
     hit_ratio: f32,
     hit_limit: f32,
     sessions: f32,
+    sessions_left: f32,
     /// Requests that left their replicas unserved since the episode's start, and those of them that were finished all the
     /// same.
     left: f64,
@@ -99,6 +100,7 @@ fn around_service(own: &ServiceState) -> AroundService {
         hit_ratio: own.hit_ratio,
         hit_limit: own.hit_limit,
         sessions: own.sessions,
+        sessions_left: own.condition.sessions_left,
         left: own.left,
         finished: own.finished,
     }
@@ -176,6 +178,7 @@ impl Engine {
         now.blocked = f64::from(around.blocked);
         now.paused_until = self.now + f64::from(around.pause_s);
         now.hit_limit = f64::from(around.hit_limit);
+        now.sessions *= f64::from(around.sessions_left);
         self.lasting |= around.write_error.iter().any(|&ratio| ratio > 0.0);
         if let Some(before) = before {
             // Ratios that a fault cut are cut here in the same proportion; what becomes of them is the engine's own.

@@ -57,7 +57,10 @@ impl FaultModel for JwtExpiryStorm {
 
     fn advance(&self, topology: &Topology, state: &mut ClusterState, event: &FaultEvent, _tick: u64) {
         if let (Some(service), false) = (event.service(), event.mended) {
-            state.services[service].sessions *= LIFETIME_S / (LIFETIME_S + topology.tick_s);
+            let own = &mut state.services[service];
+            let left = LIFETIME_S / (LIFETIME_S + topology.tick_s);
+            own.sessions *= left;
+            own.condition.sessions_left *= left;
         }
     }
 }

@@ -43,8 +43,12 @@ pub(super) fn backward(topology: &Topology, state: &mut ClusterState) {
                     let missed = if call.mode == CallMode::Miss { 1.0 - services[service].hit_ratio } else { 1.0 };
                     let times = f32x4::splat(call.calls * missed);
                     let waits = f32x4::splat(call.calls * missed * call.waits);
+                    // A request makes the whole number of calls or one more, and none where it hits: they differ by that.
+                    let uneven = (missed * call.calls_square - (call.calls * missed) * (call.calls * missed)).max(0.0);
+                    let uneven = f32x4::splat(uneven * call.waits);
                     if any_wrong {
-                        right *= unit(f32x4::ONE - times.fast_min(f32x4::ONE) * edge.wrong);
+                        right *= unit(f32x4::ONE - times.fast_min(f32x4::ONE) * edge.wrong)
+                            * further_calls(call.calls * missed, edge.wrong, 0.0);
                     }
                     let fallback = if edge.trickles && !edge.held_open { 0.0 } else { call.fallback };
                     if let Some(lasting) = lasting {
@@ -56,8 +60,9 @@ pub(super) fn backward(topology: &Topology, state: &mut ClusterState) {
                             * further_calls(call.calls * missed, edge.failure, fallback);
                     let backoff = (attempts - f32x4::ONE) * f32x4::splat(call.backoff_s);
                     let pass = f32x4::splat(edge.passing());
-                    mean += waits * pass * (attempts * reply.held_s + backoff);
-                    variance += waits * pass * (attempts * reply.variance);
+                    let one = attempts * reply.held_s + backoff;
+                    mean += waits * pass * one;
+                    variance += pass * (waits * attempts * reply.variance + uneven * one * one);
                 }
                 CallMode::Consume => {
                     // What is delivered again is late, not lost.

@@ -23,6 +23,8 @@ pub(crate) struct ServiceCondition {
     pub wrong: f32,
     /// Probability that a health check fails for this reason alone.
     pub check_failure: f32,
+    /// Share of the sessions that this tick leaves valid.
+    pub sessions_left: f32,
     /// Share of a broker's consumption that is blocked.
     pub blocked: f32,
     /// Seconds that each change among a broker's consumers adds to its pause.
@@ -41,6 +43,7 @@ impl ServiceCondition {
         error: f32x4::ZERO,
         wrong: 0.0,
         check_failure: 0.0,
+        sessions_left: 1.0,
         blocked: 0.0,
         rebalance_s: 0.0,
         herring: 0.0,

@@ -90,6 +90,8 @@ pub(crate) struct CallTable {
     pub from: usize,
     pub to: usize,
     pub calls: f32,
+    /// Mean square of a request's number of calls: the whole part of `calls`, or one more.
+    pub calls_square: f32,
     pub mode: CallMode,
     pub timeout_s: f32,
     pub retries: u8,
@@ -247,6 +249,10 @@ pub(super) fn call_table(call: &Call, index_of: &dyn Fn(&str) -> usize, tick_s: 
         from: index_of(&call.from),
         to: index_of(&call.to),
         calls: call.calls,
+        calls_square: {
+            let (whole, rest) = (call.calls.floor(), call.calls.fract());
+            whole * whole + (2.0 * whole + 1.0) * rest
+        },
         mode: call.mode,
         timeout_s,
         retries: call.retries,

@@ -3,9 +3,9 @@
 use super::{
     Outages,
     scenes::{call, scenario, service},
-    timeline::{Player, Timeline, play_all, seeds},
+    timeline::{Timeline, both},
 };
-use crate::validation::{Effort, Engine, Row};
+use crate::validation::{Effort, Row};
 
 const SOURCE: &str = "MODEL.md 2.4, from Little's law: a pool of open requests bounds the caller's rate by pool / hold, \
                       where hold is its own time and that of the calls it waits for";
@@ -24,10 +24,7 @@ pub(super) fn outage(_effort: Effort, rules_off: &[String], outages: &mut Outage
     let scenario = scenario(100, "entry = \"front\"\nrate_per_s = 200\ntimeout_ms = 60000", &rest);
     let timeline = Timeline::new("front", scenario).until(END_S);
     let expected = POOL / (OWN_S + NEED_LEAF * LEAF_S);
-    let players: Vec<Player> = std::iter::once(Player::Fluid).chain(seeds(SEEDS)).collect();
-    let trials: Vec<(Timeline, Player)> = players.iter().map(|&player| (timeline.clone(), player)).collect();
-    let runs = play_all(&trials, rules_off);
-    for (engine, runs) in [(Engine::Fluid, &runs[..1]), (Engine::Exact, &runs[1..])] {
+    for (engine, runs) in both(&timeline, SEEDS, rules_off) {
         let good: f64 = runs.iter().map(|run| run.between(BEGIN_S, END_S).good / (END_S - BEGIN_S)).sum();
         let figures = [expected, good / runs.len() as f64];
         let name = "Back-pressure: a pool of 50, and half of 200 requests a second need a leaf of 1 s";

@@ -1,11 +1,12 @@
 //! V5, a look-aside cache that loses its content: what lies behind it is too slow to fill it again under the usual load.
 
 use microcloud_core::Scenario;
+use rayon::prelude::*;
 
 use super::{
     Outages,
     scenes::{call, scenario, service},
-    timeline::{Player, Run, Timeline, play_all},
+    timeline::{Run, Timeline, both},
 };
 use crate::validation::{Effort, Engine, Row};
 
@@ -76,13 +77,11 @@ const CASES: [Case; 4] = [
 ];
 
 pub(super) fn outage(_effort: Effort, rules_off: &[String], outages: &mut Outages) {
-    let players = [(Engine::Fluid, Player::Fluid), (Engine::Exact, Player::Exact { seed: 1 })];
-    for (engine, player) in players {
-        let trials: Vec<(Timeline, Player)> = CASES.iter().map(|case| (timeline(case), player)).collect();
-        for (case, run) in CASES.iter().zip(play_all(&trials, rules_off)) {
-            outages.rows.extend(rows(case, engine, &run));
-        }
-    }
+    let rows = |case: &Case| {
+        let both = both(&timeline(case), 1, rules_off);
+        both.iter().flat_map(|(engine, runs)| rows(case, *engine, &runs[0])).collect()
+    };
+    outages.rows.extend(CASES.par_iter().map(rows).collect::<Vec<Vec<Row>>>().into_iter().flatten());
 }
 
 fn timeline(case: &Case) -> Timeline {

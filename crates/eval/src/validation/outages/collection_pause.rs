@@ -5,7 +5,7 @@ use microcloud_core::Scenario;
 use super::{
     Outages,
     scenes::{scenario, service},
-    timeline::{Player, Run, Timeline, play_all, seeds},
+    timeline::{Player, Run, Timeline, both, play_all, seeds},
 };
 use crate::validation::{Effort, Engine, Row};
 
@@ -45,52 +45,46 @@ const CASES: [(f64, u32, bool, f64); 4] =
     [(0.0, 3, true, 1.0), (1.0, 3, false, 4.0), (0.4, 3, true, 1.0), (1.0, 0, true, 1.0)];
 
 pub(super) fn outage(effort: Effort, rules_off: &[String], outages: &mut Outages) {
-    let count = if effort == Effort::Full { 8 } else { 2 };
-    let players: Vec<Player> = std::iter::once(Player::Fluid).chain(seeds(count)).collect();
-    let trials: Vec<(Timeline, Player)> = CASES
-        .iter()
-        .flat_map(|&(pause_s, retries, ..)| {
-            players.iter().map(move |&player| (timeline(100, 0.0, retries, pause_s), player))
-        })
-        .collect();
-    let runs = play_all(&trials, rules_off);
-    for (&(pause_s, retries, well, attempts), runs) in CASES.iter().zip(runs.chunks(players.len())) {
+    for &(pause_s, retries, well, attempts) in &CASES {
         let name = format!("V4 pause of {pause_s} s, {retries} retries, 100 servers at 70 %");
-        for (engine, runs) in [(Engine::Fluid, &runs[..1]), (Engine::Exact, &runs[1..])] {
-            let expected = f64::from(u8::from(well));
-            let quantity = share_words(engine, runs.len());
-            outages.rows.push(Row::held(&name, engine, quantity, [expected, share_well(runs)], 0.0, SOURCE));
-            let measured = runs.iter().map(|run| run.between(JUDGED_S, END_S).amplification()).sum::<f64>();
-            let figures = [attempts, measured / runs.len() as f64];
-            outages.rows.push(Row::held(&name, engine, "attempts per request in the end", figures, 0.08, SOURCE));
+        for (engine, runs) in both(&timeline(100, 0.0, retries, pause_s), SEEDS, rules_off) {
+            let figures = [f64::from(u8::from(well)), share_well(&runs)];
+            outages.rows.push(Row::held(&name, engine, share_words(engine, runs.len()), figures, 0.0, SOURCE));
+            let sum: f64 = runs.iter().map(|run| run.between(JUDGED_S, END_S).amplification()).sum();
+            let figures = [attempts, sum / runs.len() as f64];
+            let quantity = "attempts per request in the end";
+            outages.rows.push(Row::held(&name, engine, quantity, figures, 0.02 * attempts, SOURCE));
         }
     }
-    one_server(count, rules_off, outages);
+    // What chance does to a single server: with exponential work it needs no pause.
+    for (engine, runs) in both(&timeline(1, 1.0, 3, 0.0), SEEDS, rules_off) {
+        let name = "V4 no pause, 3 retries, one server at 70 % with exponential work";
+        let figures = [0.0, share_well(&runs)];
+        outages.rows.push(Row::held(name, engine, share_words(engine, runs.len()), figures, 0.0, CHANCE));
+    }
+    if effort == Effort::Full {
+        one_server(rules_off, outages);
+    }
 }
 
-/// What chance does to a single server: with exponential work it needs no pause; with constant work it is told.
-fn one_server(count: u64, rules_off: &[String], outages: &mut Outages) {
-    let players: Vec<Player> = std::iter::once(Player::Fluid).chain(seeds(count)).collect();
-    let trials: Vec<(Timeline, Player)> = players.iter().map(|&player| (timeline(1, 1.0, 3, 0.0), player)).collect();
-    let runs = play_all(&trials, rules_off);
-    for (engine, runs) in [(Engine::Fluid, &runs[..1]), (Engine::Exact, &runs[1..])] {
-        let name = "V4 no pause, 3 retries, one server at 70 % with exponential work";
-        let quantity = share_words(engine, runs.len());
-        outages.rows.push(Row::held(name, engine, quantity, [0.0, share_well(runs)], 0.0, CHANCE));
-    }
-    let trials: Vec<(Timeline, Player)> = [0.0, 0.4, 1.0]
-        .iter()
-        .flat_map(|&pause_s| seeds(20).map(move |player| (timeline(1, 0.0, 3, pause_s), player)))
-        .collect();
-    let runs = play_all(&trials, &[]);
-    for (pause_s, runs) in [0.0, 0.4, 1.0].iter().zip(runs.chunks(20)) {
+/// With constant work and Poisson arrivals it rarely needs one either: told, not held.
+fn one_server(rules_off: &[String], outages: &mut Outages) {
+    for (pause_s, expected) in [(0.0, 1.0), (0.4, 1.0), (1.0, 0.0)] {
+        let timeline = timeline(1, 0.0, 3, pause_s);
+        let trials: Vec<(Timeline, Player)> =
+            seeds(20, rules_off).into_iter().map(|player| (timeline.clone(), player)).collect();
+        let runs = play_all(&trials, rules_off);
+        if runs.is_empty() {
+            return;
+        }
         let name =
             format!("V4 pause of {pause_s} s, 3 retries, one server at 70 % with constant work and Poisson arrivals");
-        let expected = if *pause_s < 0.5 { 1.0 } else { 0.0 };
-        let figures = [expected, share_well(runs)];
-        outages.rows.push(Row::informing(name, Engine::Exact, share_words(Engine::Exact, runs.len()), figures, SOURCE));
+        let (quantity, figures) = (share_words(Engine::Exact, runs.len()), [expected, share_well(&runs)]);
+        outages.rows.push(Row::informing(name, Engine::Exact, quantity, figures, SOURCE));
     }
 }
+
+const SEEDS: u64 = 8;
 
 fn share_words(engine: Engine, count: usize) -> String {
     if engine == Engine::Fluid {

@@ -5,9 +5,9 @@ use microcloud_core::Scenario;
 use super::{
     Outages,
     scenes::{scenario, service},
-    timeline::{Player, Timeline},
+    timeline::{Timeline, both},
 };
-use crate::validation::{Effort, Engine, Row};
+use crate::validation::{Effort, Row};
 
 const SOURCE: &str = "Huang et al., OSDI'22, section 5.1; their repository lexiangh/Metastability, GC_Metastability: 220 rps, \
                       one step of 40 up, three down, 240 s each, 256 MB. Assumed: 25 tasks of 0.1 s at once, half of the heap in \
@@ -30,11 +30,10 @@ pub(super) fn outage(_effort: Effort, rules_off: &[String], outages: &mut Outage
     let stages = STAGES.iter().enumerate().skip(1);
     let timeline = stages.fold(begin, |timeline, (stage, &(rate, _))| timeline.then(stage as f64 * HELD_S, at(rate)));
     let timeline = timeline.until(STAGES.len() as f64 * HELD_S);
-    for (engine, player) in [(Engine::Fluid, Player::Fluid), (Engine::Exact, Player::Exact { seed: 1 })] {
-        let run = timeline.play(player, rules_off);
+    for (engine, runs) in both(&timeline, 1, rules_off) {
         for (stage, &(rate, well)) in STAGES.iter().enumerate() {
             let end_s = (stage + 1) as f64 * HELD_S;
-            let figures = [well, run.between(end_s - 40.0, end_s).is_well()].map(|yes| f64::from(u8::from(yes)));
+            let figures = [well, runs[0].between(end_s - 40.0, end_s).is_well()].map(|yes| f64::from(u8::from(yes)));
             let name = format!("V7 heap of 256 MB, stage {} at {rate} rps", stage + 1);
             outages.rows.push(Row::held(name, engine, "well (1) or not (0)", figures, 0.0, SOURCE));
         }

@@ -81,10 +81,10 @@ impl System {
 }
 
 pub(super) fn outage(effort: Effort, rules_off: &[String], outages: &mut Outages) {
-    let full = effort == Effort::Full;
-    let systems = if full { &SYSTEMS[..] } else { &SYSTEMS[1..4] };
-    let players = [(Engine::Fluid, Player::Fluid), (Engine::Exact, Player::Exact { seed: 1 })];
-    for (engine, player) in players {
+    let systems = if effort == Effort::Full { &SYSTEMS[..] } else { &SYSTEMS[1..4] };
+    let engines = [(Engine::Fluid, Player::Fluid), (Engine::Exact, Player::Exact { seed: 1 })];
+    let engines = if rules_off.is_empty() { &engines[..] } else { &engines[..1] };
+    for &(engine, player) in engines {
         let row = |(system, expected): &(System, f64)| {
             let load = system.recovery_load(player, rules_off);
             let quantity = "highest load at which it recovers, over capacity, on a grid of 0.05";
@@ -92,11 +92,8 @@ pub(super) fn outage(effort: Effort, rules_off: &[String], outages: &mut Outages
         };
         outages.rows.extend(systems.par_iter().map(row).collect::<Vec<Row>>());
     }
-    let ways: Vec<[Curve; 2]> = players
-        .par_iter()
-        .filter(|(engine, _)| full || *engine == Engine::Fluid)
-        .map(|&(engine, player)| way_up_and_down(engine, player, rules_off))
-        .collect();
+    let ways: Vec<[Curve; 2]> =
+        engines.par_iter().map(|&(engine, player)| way_up_and_down(engine, player, rules_off)).collect();
     outages.hysteresis.extend(ways.into_iter().flatten());
 }
 
@@ -117,9 +114,9 @@ fn way_up_and_down(engine: Engine, player: Player, rules_off: &[String]) -> [Cur
     let points = steps.iter().enumerate().map(|(place, &step)| {
         // The second half of the time at a load.
         let (from_s, to_s) = ((place as f64 + 0.5) * HELD_S, (place as f64 + 1.0) * HELD_S);
-        [load(step), run.between(from_s, to_s).good / (0.5 * HELD_S * CAPACITY_PER_S)]
+        (load(step), run.between(from_s, to_s).good / (0.5 * HELD_S * CAPACITY_PER_S))
     });
-    let points: Vec<[f64; 2]> = points.collect();
+    let points: Vec<(f64, f64)> = points.collect();
     let (up, down) = points.split_at(HIGHEST as usize);
     [("going up", up), ("coming down", down)].map(|(name, points)| Curve {
         name: name.to_owned(),

@@ -7,13 +7,14 @@ mod collection_pause;
 mod heap;
 mod hysteresis;
 mod mongodb;
+mod pictures;
 mod scenes;
 mod search_rate;
 #[cfg(test)]
 mod tests;
 mod timeline;
 
-use super::{Effort, Engine, Row};
+use super::{Effort, Engine, Row, Section, ValidationError};
 
 /// What the outages give.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -33,11 +34,31 @@ pub(super) struct Curve {
     pub name: String,
     /// Who played it.
     pub engine: Engine,
-    /// Points `[x, y]` in order.
-    pub points: Vec<[f64; 2]>,
+    /// Points `(x, y)` in order.
+    pub points: Vec<(f64, f64)>,
 }
 
-/// Plays every outage, the fluid engine without the rules in `rules_off`; the same for any number of threads.
+const MEANING: &str = "Outages that outlive their cause, as their authors published them: a trigger passes, and the system \
+    stays down under a load that it carried before. What keeps it down is work on requests whose callers have given up, \
+    and their retries. The same scenarios are played in both engines, as a timeline of changed loads, speeds and \
+    policies. Expected is what the publication saw, or the law that it states; outcomes are 1 or 0, and shares of seeds \
+    where chance decides. What a publication leaves open is assumed, and said in its source.";
+
+/// The section on outages.
+pub(super) fn section(effort: Effort, rules_off: &[String]) -> Result<Section, ValidationError> {
+    let outages = outages(effort, rules_off);
+    let plots = pictures::plots(&outages);
+    Ok(Section {
+        title: "Published outages".to_owned(),
+        meaning: MEANING.to_owned(),
+        rows: outages.rows,
+        plots,
+        ..Section::default()
+    })
+}
+
+/// Plays every outage: the fluid engine without the rules in `rules_off`, and, where there are none, the exact engine,
+/// which has no such rules. The same for any number of threads.
 pub(super) fn outages(effort: Effort, rules_off: &[String]) -> Outages {
     let mut outages = Outages::default();
     for outage in [

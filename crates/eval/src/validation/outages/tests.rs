@@ -19,7 +19,8 @@ fn the_published_outages_happen_in_both_engines() {
     for engine in [Engine::Fluid, Engine::Exact] {
         let held = outages.rows.iter().filter(|row| row.engine == engine && row.pass.is_some());
         assert!(held.count() > 30, "{engine:?}");
-        assert_eq!(outages.mongodb.iter().filter(|curve| curve.engine == engine).count(), 4);
+        assert!(outages.mongodb.iter().any(|curve| curve.engine == engine));
+        assert_eq!(outages.hysteresis.iter().filter(|curve| curve.engine == engine).count(), 2);
     }
 }
 
@@ -27,8 +28,7 @@ fn the_published_outages_happen_in_both_engines() {
 fn without_the_rules_that_they_rest_on_some_do_not_happen() {
     for rule in ["queue", "retry-delay", "timeout-waste", "pool"] {
         let failed = failed(&outages(Effort::Quick, &[rule.to_owned()]).rows);
-        println!("{rule}: {failed:#?}");
-        assert!(failed.iter().any(|row| row.starts_with("Fluid")), "{rule}");
+        assert!(!failed.is_empty(), "{rule}");
         assert!(failed.iter().all(|row| row.starts_with("Fluid")), "{rule}: {failed:#?}");
     }
 }

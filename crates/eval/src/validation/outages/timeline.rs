@@ -3,6 +3,8 @@
 use microcloud_core::{Environment, Level, Scenario, ServiceId, Split, Topology, exact::ExactSimulation};
 use rayon::prelude::*;
 
+use crate::validation::Engine;
+
 /// What holds from a moment on.
 #[derive(Clone, Debug)]
 struct Phase {
@@ -189,7 +191,18 @@ pub(super) fn play_all(trials: &[(Timeline, Player)], rules_off: &[String]) -> V
     trials.par_iter().map(|(timeline, player)| timeline.play(*player, rules_off)).collect()
 }
 
-/// As many seeds of the exact engine.
-pub(super) fn seeds(count: u64) -> impl Iterator<Item = Player> {
-    (1..=count).map(|seed| Player::Exact { seed })
+/// So many seeds of the exact engine, or none where rules are off that it does not have.
+pub(super) fn seeds(count: u64, rules_off: &[String]) -> Vec<Player> {
+    let count = if rules_off.is_empty() { count } else { 0 };
+    (1..=count).map(|seed| Player::Exact { seed }).collect()
+}
+
+/// The runs of one timeline in both engines, the exact one with so many seeds; engines without a run are left out.
+pub(super) fn both(timeline: &Timeline, count: u64, rules_off: &[String]) -> Vec<(Engine, Vec<Run>)> {
+    let players: Vec<Player> = std::iter::once(Player::Fluid).chain(seeds(count, rules_off)).collect();
+    let trials: Vec<(Timeline, Player)> = players.iter().map(|&player| (timeline.clone(), player)).collect();
+    let mut fluid = play_all(&trials, rules_off);
+    let exact = fluid.split_off(1);
+    let both = [(Engine::Fluid, fluid), (Engine::Exact, exact)];
+    both.into_iter().filter(|(_, runs)| !runs.is_empty()).collect()
 }
