@@ -26,6 +26,8 @@ const SEEDS: u64 = 8;
 /// One of the four experiments.
 struct Case {
     name: &'static str,
+    /// Its name in a picture: CPUs left, and for how long.
+    label: &'static str,
     cpus: f64,
     seconds: f64,
     load: f64,
@@ -35,11 +37,36 @@ struct Case {
 }
 
 const CASES: [Case; 4] = [
-    Case { name: "a: CPU 2 to 0.45 for 10 s", cpus: 0.45, seconds: 10.0, load: 1.0, recovers: true, is_quick: false },
-    Case { name: "b: CPU 2 to 0.40 for 10 s", cpus: 0.40, seconds: 10.0, load: 1.0, recovers: false, is_quick: true },
-    Case { name: "c: CPU 2 to 0.40 for 9 s", cpus: 0.40, seconds: 9.0, load: 1.0, recovers: true, is_quick: true },
+    Case {
+        name: "a: CPU 2 to 0.45 for 10 s",
+        label: "a (0.45, 10 s)",
+        cpus: 0.45,
+        seconds: 10.0,
+        load: 1.0,
+        recovers: true,
+        is_quick: false,
+    },
+    Case {
+        name: "b: CPU 2 to 0.40 for 10 s",
+        label: "b (0.40, 10 s)",
+        cpus: 0.40,
+        seconds: 10.0,
+        load: 1.0,
+        recovers: false,
+        is_quick: true,
+    },
+    Case {
+        name: "c: CPU 2 to 0.40 for 9 s",
+        label: "c (0.40, 9 s)",
+        cpus: 0.40,
+        seconds: 9.0,
+        load: 1.0,
+        recovers: true,
+        is_quick: true,
+    },
     Case {
         name: "d: CPU 2 to 0.40 for 10 s at 0.75 of the load",
+        label: "d (b at 0.75)",
         cpus: 0.40,
         seconds: 10.0,
         load: 0.75,
@@ -84,7 +111,7 @@ pub(super) fn outage(effort: Effort, rules_off: &[String], outages: &mut Outages
             let name = format!("V1 MongoDB, {}", case.name);
             outages.rows.push(Row::held(name, engine, quantity, [expected, share], tolerance, SOURCE));
             let points = runs[0].0.iter().map(|window| (window.end_s, window.good)).collect();
-            outages.mongodb.push(Curve { name: case.name.to_owned(), engine, points });
+            outages.mongodb.push(Curve { name: case.label.to_owned(), engine, points });
         }
     }
     outages.rows.extend(interval(rules_off));

@@ -27,7 +27,7 @@ pub(super) fn plots(outages: &Outages) -> Vec<Plot> {
             shaded: vec![mongodb::CUT_S],
             ..Plot::new(
                 "outage-mongodb",
-                "MongoDB, CPU cut for ten seconds (unbroken: fluid engine, broken: exact engine)",
+                "MongoDB, 2 CPUs cut for ten seconds (unbroken: fluid engine, broken: exact engine)",
                 ["seconds", "requests that end well per second"],
             )
         },
