@@ -7,7 +7,7 @@ use super::{
 };
 use crate::validation::{Effort, Row};
 
-const SOURCE: &str = "MODEL.md 2.4, from Little's law: a pool of open requests bounds the caller's rate by pool / hold, \
+const SOURCE: &str = "Little's law: a pool of open requests bounds the caller's rate by pool / hold, \
                       where hold is its own time and that of the calls it waits for";
 
 /// Open requests of the caller, its work, the leaf's, and the share of requests that need the leaf.
