@@ -339,5 +339,5 @@ fn in_rotation(own: &ServiceState) -> f64 {
 }
 
 fn waiting(call: &CallState) -> f64 {
-    call.waiting.iter().map(|&stage| sum(stage)).sum()
+    call.waiting.iter().map(|&stage| sum(stage)).sum::<f64>() + sum(call.backing_off)
 }

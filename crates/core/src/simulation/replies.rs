@@ -14,6 +14,8 @@ use crate::{
 pub(super) struct Reply {
     /// Ratio of attempts that fail: errors, refusals, and answers after the timeout.
     pub failure: f32x4,
+    /// Ratio of attempts that fail because nothing comes before the timeout; the others that fail do so sooner.
+    pub late: f32x4,
     /// Ratio of the other answers that are wrong.
     pub wrong: f32x4,
     /// Seconds that an attempt holds the caller, mean and variance.
@@ -36,6 +38,7 @@ pub(super) fn reply(topology: &Topology, call: &CallTable, callee: &ServiceState
         let over = |lanes: f32x4| over_zones(callee, lanes, cut);
         Reply {
             failure: unit(over(reply.failure)),
+            late: unit(over(reply.late)),
             wrong: unit(over(reply.wrong)),
             held_s: over(reply.held_s),
             variance: over(reply.variance),
@@ -53,6 +56,7 @@ fn poll(call: &CallTable, callee: &ServiceState, needed: u8, cut: Option<f32x4>)
     let everywhere = |value: f32| f32x4::splat(value);
     let mut reply = Reply {
         failure: everywhere(outside.failure),
+        late: f32x4::ZERO,
         wrong: everywhere(outside.wrong),
         held_s: everywhere(outside.held_s),
         variance: everywhere(outside.variance),
@@ -65,6 +69,8 @@ fn poll(call: &CallTable, callee: &ServiceState, needed: u8, cut: Option<f32x4>)
         mix(&mut reply.held_s, inside.held_s);
         mix(&mut reply.variance, inside.variance);
     }
+    // Whoever lacks a quorum waits for it until the end.
+    reply.late = reply.failure;
     reply
 }
 
@@ -74,6 +80,7 @@ fn sever(call: &CallTable, callee: &ServiceState, cut: Option<f32x4>, reply: Rep
     let lost = unit((f32x4::ONE - callee.local) * (f32x4::ONE - gathered(callee.spill, cut)));
     Reply {
         failure: unit(reply.failure + lost),
+        late: unit(reply.late + lost),
         held_s: reply.held_s + lost * f32x4::splat(call.timeout_s),
         // Relative to those that get an answer at all.
         wrong: ratio(reply.wrong, f32x4::ONE - lost),
@@ -84,18 +91,19 @@ fn sever(call: &CallTable, callee: &ServiceState, cut: Option<f32x4>, reply: Rep
 /// The same where zones are apart: each answering zone's reply, later by the way from each caller's zone.
 fn across(rows: &[f32x4; 4], call: &CallTable, callee: &ServiceState, cut: Option<f32x4>) -> Reply {
     let zero = f32x4::ZERO;
-    let mut all = Reply { failure: zero, wrong: zero, held_s: zero, variance: zero };
+    let mut all = Reply { failure: zero, late: zero, wrong: zero, held_s: zero, variance: zero };
     let (local, spill) = (callee.local, callee.spill.to_array());
     for (zone, &way) in rows.iter().enumerate() {
         let remote = gathered(one_hot(zone) * f32x4::splat(spill[zone]), cut);
         let share = local * one_hot(zone) + (f32x4::ONE - local) * remote;
         let reply = entry_reply(&callee.at(zone), call.timeout_s, way);
         all.failure += share * reply.failure;
+        all.late += share * reply.late;
         all.wrong += share * reply.wrong;
         all.held_s += share * reply.held_s;
         all.variance += share * reply.variance;
     }
-    (all.failure, all.wrong) = (unit(all.failure), unit(all.wrong));
+    (all.failure, all.late, all.wrong) = (unit(all.failure), unit(all.late), unit(all.wrong));
     all
 }
 
@@ -115,10 +123,11 @@ pub(super) fn entry_reply(callee: &impl Answers, timeout_s: f32, away_s: f32x4) 
         held += share * mean;
         second += share * (mean * mean + kept * kept);
     }
-    let (failure, wrong) = callee.outcome();
+    let (failure, wrong, taken) = callee.outcome();
     let answered = (f32x4::ONE - failure) * (f32x4::ONE - late);
     Reply {
         failure: unit(f32x4::ONE - answered),
+        late: unit(taken * late),
         wrong,
         held_s: held,
         variance: (second - held * held).fast_max(f32x4::ZERO),
@@ -130,8 +139,8 @@ pub(super) trait Answers {
     fn kinds(&self) -> usize;
     /// Share of the answers, mean and standard deviation of their time.
     fn times(&self, kind: usize) -> (f32x4, f32x4, f32x4);
-    /// Ratio of failures, and of wrong answers among the others.
-    fn outcome(&self) -> (f32x4, f32x4);
+    /// Ratio of failures, of wrong answers among the others, and of requests that are taken in at all.
+    fn outcome(&self) -> (f32x4, f32x4, f32x4);
 }
 
 impl Answers for ServiceState {
@@ -144,8 +153,8 @@ impl Answers for ServiceState {
         (population.share, population.mean_s, population.sd_s)
     }
 
-    fn outcome(&self) -> (f32x4, f32x4) {
-        (self.failure, self.wrong)
+    fn outcome(&self) -> (f32x4, f32x4, f32x4) {
+        (self.failure, self.wrong, self.taken)
     }
 }
 
@@ -168,9 +177,9 @@ impl Answers for AtZone<'_> {
         (everywhere(share, self.1), everywhere(mean, self.1), everywhere(sd, self.1))
     }
 
-    fn outcome(&self) -> (f32x4, f32x4) {
-        let (failure, wrong) = self.0.outcome();
-        (everywhere(failure, self.1), everywhere(wrong, self.1))
+    fn outcome(&self) -> (f32x4, f32x4, f32x4) {
+        let (failure, wrong, taken) = self.0.outcome();
+        (everywhere(failure, self.1), everywhere(wrong, self.1), everywhere(taken, self.1))
     }
 }
 
@@ -198,6 +207,7 @@ pub(super) fn disturb(table: &CallTable, call: &CallState, reply: Reply) -> Repl
     let held = (held * (one - call.loss) + timeout * call.loss) * (one - stale);
     Reply {
         failure: one - (one - reply.failure) * (one - call.loss) * (one - stale) * (one - delayed),
+        late: (one - stale) * (one - (one - reply.late) * (one - call.loss) * (one - delayed)),
         held_s: held,
         ..reply
     }

@@ -6,7 +6,7 @@ use crate::{
     scenario::{CallMode, ServiceClass},
     simulation::replicas,
     state::{CallState, ClusterState, HEALTHY, IMPAIRED, Impairment, Population, ServiceState},
-    topology::{COLLECTION_BEGINS, CallTable, DELAY_STAGES, ServiceTable, Topology},
+    topology::{COLLECTION_BEGINS, CallTable, DELAY_STAGES, MOST_RETRIES, ServiceTable, Topology},
 };
 
 /// Replicas in rotation, as a multiple of the zone's calls, below which calls spill into other zones.
@@ -108,7 +108,8 @@ fn localise(table: &ServiceTable, own: &mut ServiceState, in_rotation: f32x4) {
     own.all_local = table.everywhere && own.local.reduce_add() >= table.zones.len() as f32 - 1e-3;
 }
 
-/// Moves the retries that wait through their delay chain: each stage an exact exponential, fed by the one before.
+/// Moves the retries that wait on. Those after a timeout pass a chain of stages, the timeout and the back-off in all; those
+/// after a failure that came at once wait for the back-off alone. Each stage is an exact exponential, fed by the one before.
 /// Returns those that come out, per second.
 fn retries_due(table: &CallTable, call: &mut CallState, dt: f32x4) -> f32x4 {
     if !call.retrying {
@@ -116,22 +117,32 @@ fn retries_due(table: &CallTable, call: &mut CallState, dt: f32x4) -> f32x4 {
     }
     let stay = f32x4::splat(table.delay_stay);
     let pass = f32x4::splat(table.delay_pass);
-    let mut inflow = call.granted_per_s * dt;
-    for stage in 0..DELAY_STAGES {
-        // With inflow u over the tick and stage mean m: y' = y s + u (1 - s) m / dt, and what does not stay goes on.
-        let kept = call.waiting[stage] * stay + inflow * (f32x4::ONE - pass);
-        inflow = (call.waiting[stage] + inflow - kept).fast_max(f32x4::ZERO);
-        call.waiting[stage] = kept;
+    let soon = call.granted_at_once_per_s * dt;
+    let mut inflow = call.granted_per_s * dt - soon;
+    for stage in &mut call.waiting {
+        inflow = through(stage, inflow, stay, pass);
     }
-    let due = inflow / dt;
+    let (stay, pass) = (f32x4::splat(table.backoff_stay), f32x4::splat(table.backoff_pass));
+    let due = (inflow + through(&mut call.backing_off, soon, stay, pass)) / dt;
     call.due_per_s = due;
     // A chain with less than a millionth of a call in it is empty.
-    let left = call.waiting.iter().fold(call.granted_per_s, |sum, &stage| sum + stage);
+    let left = call.waiting.iter().fold(call.granted_per_s + call.backing_off, |sum, &stage| sum + stage);
     if left.simd_lt(f32x4::splat(1e-6)).all() {
         call.waiting = [f32x4::ZERO; DELAY_STAGES];
+        call.backing_off = f32x4::ZERO;
+        call.tried = [f32x4::ZERO; MOST_RETRIES];
         call.retrying = false;
     }
     due
+}
+
+/// What leaves a stage in a tick: with inflow u over the tick and mean m, `y' = y s + u (1 - s) m / dt`, and what does not
+/// stay goes on.
+fn through(stage: &mut f32x4, inflow: f32x4, stay: f32x4, pass: f32x4) -> f32x4 {
+    let kept = *stage * stay + inflow * (f32x4::ONE - pass);
+    let gone = (*stage + inflow - kept).fast_max(f32x4::ZERO);
+    *stage = kept;
+    gone
 }
 
 /// Admits, queues and serves a service's requests; returns what it serves per second.

@@ -34,7 +34,7 @@ pub(super) fn backward(topology: &Topology, state: &mut ClusterState) {
                 reply = disturb(call, edge, reply);
             }
             let lasting = any_lasting.then(|| lasting(edge, &services[call.to], cut));
-            let attempts = settle(topology, call, edge, reply.failure, lasting);
+            let attempts = settle(topology, call, edge, &reply, lasting);
             if any_wrong {
                 edge.wrong = reply.wrong;
             }
@@ -121,7 +121,7 @@ fn edge(topology: &Topology, state: &mut ClusterState) {
             reply.wrong = f32x4::ZERO;
         }
         let lasting = state.condition.lasting.then_some(own.lasting);
-        settle(topology, table, entry, reply.failure, lasting);
+        settle(topology, table, entry, &reply, lasting);
         entry.wrong = reply.wrong;
         bad += entry.first_per_s * tenants::bad_share(entry);
         if entry.first_per_s.reduce_add() > 0.0 {

@@ -2,8 +2,9 @@
 
 use crate::{
     lanes::{f32x4, ratio, unit},
+    simulation::replies::Reply,
     state::CallState,
-    topology::{CallTable, Topology},
+    topology::{CallTable, MOST_RETRIES, Topology},
 };
 
 /// Seconds over which a breaker smooths failures, those it stays open, and its share of probes when half open, and how
@@ -27,20 +28,19 @@ pub(super) fn settle(
     topology: &Topology,
     table: &CallTable,
     call: &mut CallState,
-    failure: f32x4,
+    reply: &Reply,
     lasting: Option<f32x4>,
 ) -> f32x4 {
-    let (unlimited, attempts, last) = if let Some(lasting) = lasting {
+    let failure = reply.failure;
+    let (attempts, last) = if let Some(lasting) = lasting {
         settle_lasting(call, failure, lasting)
     } else {
-        let (unlimited, attempts) = tries(call, failure);
-        (unlimited, attempts, f32x4::ONE - (f32x4::ONE - failure) * attempts)
+        let attempts = tries(call, failure);
+        (attempts, f32x4::ONE - (f32x4::ONE - failure) * attempts)
     };
     call.failure = unit(f32x4::ONE - f32x4::splat(call.passing()) * (f32x4::ONE - last));
-    if call.retries > 0 {
-        grant_retries(table, call, unlimited, topology.tick_s);
-    } else if call.retrying {
-        call.granted_per_s = f32x4::ZERO;
+    if call.retries > 0 || call.retrying {
+        grant_retries(table, call, reply, lasting, topology.tick_s);
     }
     if call.guarded {
         breaker(topology, call, failure);
@@ -51,47 +51,95 @@ pub(super) fn settle(
     attempts
 }
 
-/// Attempts per call, without and with the budget's limit, and final failures, where some failures last.
+/// Attempts per call under the budget, and final failures, where some failures last.
 #[cold]
-fn settle_lasting(call: &CallState, failure: f32x4, lasting: f32x4) -> (f32x4, f32x4, f32x4) {
+fn settle_lasting(call: &CallState, failure: f32x4, lasting: f32x4) -> (f32x4, f32x4) {
     let one = f32x4::ONE;
     let curable = one - lasting;
     let success = ratio(one - failure, curable).fast_min(one);
-    let (all, all_allowed) = tries(call, one);
-    let (some, some_allowed) = tries(call, one - success);
-    let attempts = lasting * all_allowed + curable * some_allowed;
-    (lasting * all + curable * some, attempts, one - curable * success * some_allowed)
+    let some = tries(call, one - success);
+    (lasting * tries(call, one) + curable * some, one - curable * success * some)
 }
 
-/// 1 + p + p^2 + …: attempts per call when each failed one is followed by another, all of them or those allowed.
+/// 1 + p + p^2 + …: attempts per call when each failed one that is allowed to is followed by another.
 #[inline]
-fn tries(call: &CallState, failure: f32x4) -> (f32x4, f32x4) {
-    let (mut unlimited, mut attempts) = (f32x4::ONE, f32x4::ONE);
-    for _ in 0..call.retries {
-        unlimited = f32x4::ONE + failure * unlimited;
-        attempts = f32x4::ONE + failure * call.allowed * attempts;
-    }
-    (unlimited, attempts)
+fn tries(call: &CallState, failure: f32x4) -> f32x4 {
+    (0..call.retries).fold(f32x4::ONE, |attempts, _| f32x4::ONE + failure * call.allowed * attempts)
 }
 
-/// Lets as many retries wait for their turn as the budget has tokens for.
-fn grant_retries(table: &CallTable, call: &mut CallState, unlimited: f32x4, dt: f32) {
-    let none = !unlimited.simd_gt(f32x4::ONE).any();
-    let wanted = if none { f32x4::ZERO } else { call.attempts_per_s * (unlimited - f32x4::ONE) / unlimited };
-    call.granted_per_s = wanted;
+/// Lets as many retries wait for their turn as there are calls with tries left, and the budget has tokens for.
+fn grant_retries(table: &CallTable, call: &mut CallState, reply: &Reply, lasting: Option<f32x4>, dt: f32) {
+    let zero = f32x4::ZERO;
+    let fails = reply.failure.simd_gt(zero).any();
+    let wants = if fails || call.retrying { wanted_retries(call, reply, lasting, dt) } else { [zero; MOST_RETRIES] };
+    let wanted =
+        if fails { wants.iter().take(usize::from(call.retries)).fold(zero, |sum, &wants| sum + wants) } else { zero };
+    let none = !wanted.simd_gt(zero).any();
+    let mut granted = wanted;
     if call.budgeted {
         let rate = call.first_per_s * f32x4::splat(table.budget.unwrap_or(0.0)) + f32x4::splat(BUDGET_FLOOR_PER_S);
         let tokens = (call.tokens + rate * f32x4::splat(dt)).fast_min(rate * f32x4::splat(BUDGET_WINDOW_S));
-        let granted = wanted.fast_min(tokens * f32x4::splat(1.0 / dt));
-        call.tokens = (tokens - granted * f32x4::splat(dt)).fast_max(f32x4::ZERO);
+        granted = wanted.fast_min(tokens * f32x4::splat(1.0 / dt));
+        call.tokens = (tokens - granted * f32x4::splat(dt)).fast_max(zero);
         call.allowed = if none {
             f32x4::ONE
         } else {
             wanted.simd_gt(f32x4::splat(1e-9)).bitselect(ratio(granted, wanted), f32x4::ONE)
         };
-        call.granted_per_s = granted;
     }
-    call.retrying |= !none;
+    call.granted_per_s = granted;
+    if none {
+        call.granted_at_once_per_s = zero;
+        return;
+    }
+    call.granted_at_once_per_s = granted * unit(f32x4::ONE - ratio(reply.late, reply.failure));
+    call.retrying = true;
+    let kept = ratio(granted, wanted) * f32x4::splat(dt);
+    for (tried, wants) in call.tried.iter_mut().zip(wants).take(usize::from(call.retries)) {
+        *tried += wants * kept;
+    }
+}
+
+/// Attempts per second that fail with tries left, by the retries that their calls will have made with the next one.
+#[inline]
+fn wanted_retries(call: &mut CallState, reply: &Reply, lasting: Option<f32x4>, dt: f32) -> [f32x4; MOST_RETRIES] {
+    let repeated = take_due(call, f32x4::splat(dt));
+    let mut wants = [f32x4::ZERO; MOST_RETRIES];
+    let mut attempts = call.first_per_s * f32x4::splat(call.passing());
+    for (tries, wants) in wants.iter_mut().enumerate().take(usize::from(call.retries)) {
+        *wants = attempts * lasting.map_or(reply.failure, |lasting| failure_after(tries, reply.failure, lasting));
+        attempts = repeated[tries];
+    }
+    wants
+}
+
+/// Takes this tick's retries out of those that waited; returns the attempts per second that were a call's first, second, …
+/// retry. Those that are due are as those that wait.
+fn take_due(call: &mut CallState, dt: f32x4) -> [f32x4; MOST_RETRIES] {
+    let mut repeated = [f32x4::ZERO; MOST_RETRIES];
+    if !call.retrying {
+        return repeated;
+    }
+    let due = call.due_per_s * dt;
+    let waiting = call.waiting.iter().fold(call.backing_off + due, |sum, &stage| sum + stage);
+    let all = call.tried.iter().fold(f32x4::ZERO, |sum, &tried| sum + tried);
+    let (gone, each) = (ratio(due, waiting), ratio(call.due_per_s * f32x4::splat(call.passing()), all));
+    for (tried, repeated) in call.tried.iter_mut().zip(&mut repeated) {
+        *repeated = *tried * each;
+        *tried -= *tried * gone;
+    }
+    repeated
+}
+
+/// Ratio of attempts that fail among those of calls that failed so many times before: where some failures last, calls
+/// that have failed are the likelier to fail again.
+#[cold]
+fn failure_after(tries: usize, failure: f32x4, lasting: f32x4) -> f32x4 {
+    let one = f32x4::ONE;
+    let curable = one - lasting;
+    let again = one - ratio(one - failure, curable).fast_min(one);
+    let left = (0..tries).fold(curable, |left, _| left * again);
+    ratio(lasting + left * again, lasting + left)
 }
 
 /// Adaptive throttling: a caller rejects with probability `max(0, (asked - 2 accepted) / (asked + 1))` over two minutes

@@ -8,7 +8,7 @@ use crate::{
         NodeState, Placement, Population, Remedies, ServiceCondition, ServiceState, ServiceTelemetry, Shed,
         parts::RECOMMENDATIONS,
     },
-    topology::{DELAY_STAGES, STARTUP_STAGES, Topology},
+    topology::{DELAY_STAGES, MOST_RETRIES, STARTUP_STAGES, Topology},
 };
 
 impl ClusterState {
@@ -34,6 +34,8 @@ impl ClusterState {
         };
         let call = |retries: u8, budgeted: bool, guarded: bool| CallState {
             waiting: [zero; DELAY_STAGES],
+            backing_off: zero,
+            tried: [zero; MOST_RETRIES],
             retrying: false,
             due_per_s: zero,
             loss: zero,
@@ -45,6 +47,7 @@ impl ClusterState {
             throttle: 1.0,
             wrong: zero,
             granted_per_s: zero,
+            granted_at_once_per_s: zero,
             tokens: zero,
             allowed: f32x4::ONE,
             attempts_per_s: zero,

@@ -16,7 +16,7 @@ use crate::{
     fault::FaultEvent,
     lanes::{NODE_LANES, f32x4, f32x8},
     level::Level,
-    topology::{DELAY_STAGES, STARTUP_STAGES},
+    topology::{DELAY_STAGES, MOST_RETRIES, STARTUP_STAGES},
 };
 
 /// Index of the healthy sub-population.
@@ -295,6 +295,10 @@ impl ServiceState {
 pub(crate) struct CallState {
     /// Retries waiting, by stage of the delay chain.
     pub waiting: [f32x4; DELAY_STAGES],
+    /// Retries that wait for the back-off alone.
+    pub backing_off: f32x4,
+    /// Of all that wait, those that are a call's first, second, … retry.
+    pub tried: [f32x4; MOST_RETRIES],
     /// Whether any retry waits or is due.
     pub retrying: bool,
     /// Retries that were due in this tick, per second; stale unless some wait.
@@ -317,6 +321,8 @@ pub(crate) struct CallState {
     pub wrong: f32x4,
     /// Retries granted in the last tick, per second.
     pub granted_per_s: f32x4,
+    /// Those of them whose attempts failed without keeping the caller until its timeout.
+    pub granted_at_once_per_s: f32x4,
     /// Budget in calls.
     pub tokens: f32x4,
     /// Share of retries that the budget allows.

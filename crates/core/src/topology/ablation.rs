@@ -1,6 +1,6 @@
 //! Switches rules of the physics off by changing the tables that they live in, so that a tick never asks.
 
-use super::{AutoscalerTable, CallTable, DELAY_STAGES, DatabaseTable, NodeTable, ServiceTable, TenantTable};
+use super::{AutoscalerTable, CallTable, DatabaseTable, NodeTable, ServiceTable, TenantTable, tables::retry_stages};
 use crate::rules::{Rule, RulesOff};
 
 /// No bound that a simulated cluster could meet.
@@ -103,11 +103,14 @@ fn of_call(off: &dyn Fn(Rule) -> bool, tick_s: f32, call: &mut CallTable) {
     }
     if off(Rule::RetryDelay) {
         (call.delay_stay, call.delay_pass) = (0.0, 1.0);
+        (call.backoff_stay, call.backoff_pass) = (0.0, 1.0);
     }
     if off(Rule::ExactStages) {
         // Euler's explicit step, which holds back for a tick what stays in a stage for less than that.
-        let stage_s = (call.timeout_s + call.backoff_s) / DELAY_STAGES as f32;
-        (call.delay_stay, call.delay_pass) = ((1.0 - tick_s / stage_s).max(0.0), 0.0);
+        let (stage_s, soon_s) = retry_stages(call.timeout_s, call.backoff_s, tick_s);
+        let stay = |stage_s: f32| (1.0 - tick_s / stage_s).max(0.0);
+        (call.delay_stay, call.delay_pass) = (stay(stage_s), 0.0);
+        (call.backoff_stay, call.backoff_pass) = (stay(soon_s), 0.0);
     }
     if off(Rule::Breaker) {
         call.breaker = false;

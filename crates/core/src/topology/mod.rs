@@ -112,6 +112,8 @@ impl Steps {
 pub(crate) const COLLECTION_BEGINS: f32 = 0.7;
 /// Stages of the retry delay chain.
 pub(crate) const DELAY_STAGES: usize = 4;
+/// Retries that a call may have at most.
+pub(crate) const MOST_RETRIES: usize = 8;
 /// Price of a core that may be taken back, relative to one that may not (providers advertise 60 to 90 % off).
 const SPOT_PRICE: f32 = 0.3;
 /// Below this share of replicas in rotation, traffic goes to all of them (Envoy's panic threshold).

@@ -108,6 +108,9 @@ pub(crate) struct CallTable {
     /// Probability that a retry stays in its delay stage for a tick, and the share of a tick's inflow that passes.
     pub delay_stay: f32,
     pub delay_pass: f32,
+    /// The same of one that waits for the back-off alone.
+    pub backoff_stay: f32,
+    pub backoff_pass: f32,
 }
 
 #[derive(Clone, Debug)]
@@ -243,7 +246,7 @@ pub(crate) const COLLECTION_LOSS: f32 = 0.8;
 pub(super) fn call_table(call: &Call, index_of: &dyn Fn(&str) -> usize, tick_s: f32) -> CallTable {
     let timeout_s = call.timeout_ms / 1000.0;
     let backoff_s = call.backoff_ms / 1000.0;
-    let stage_s = (timeout_s + backoff_s) / DELAY_STAGES as f32;
+    let (stage_s, soon_s) = retry_stages(timeout_s, backoff_s, tick_s);
     CallTable {
         from: index_of(&call.from),
         to: index_of(&call.to),
@@ -264,7 +267,19 @@ pub(super) fn call_table(call: &Call, index_of: &dyn Fn(&str) -> usize, tick_s: 
         waits: 1.0,
         delay_stay: stay(stage_s, tick_s),
         delay_pass: pass(stage_s, tick_s),
+        backoff_stay: stay(soon_s, tick_s),
+        backoff_pass: pass(soon_s, tick_s),
     }
+}
+
+/// Mean seconds in a stage of the delay after a timeout, and in that after a failure that came at once.
+///
+/// What failed in a tick was sent half a tick before its end on average, and that much of the delay is over. (What enters a
+/// stage is spread over the next tick, which delays it by as much again. Were that taken off too, coarse ticks would have
+/// retries come back after exactly one tick, and storms that swing with it.)
+pub(super) fn retry_stages(timeout_s: f32, backoff_s: f32, tick_s: f32) -> (f32, f32) {
+    let left = |delay_s: f32| (delay_s - 0.5 * tick_s).max(0.0);
+    (left(timeout_s + backoff_s) / DELAY_STAGES as f32, left(backoff_s))
 }
 
 /// Probability that what is in an exponential stage stays in it for a tick.

@@ -3,6 +3,7 @@
 mod claims;
 mod error;
 mod families;
+mod outages;
 mod page;
 mod plots;
 mod row;
@@ -61,6 +62,7 @@ struct Comparison {
 const COMPARISONS: &[Comparison] = &[
     Comparison { name: "steady states", run: theory::steady_states, feels_rules: true },
     Comparison { name: "changes of load", run: theory::transients, feels_rules: true },
+    Comparison { name: "outages", run: outages::section, feels_rules: true },
     Comparison { name: "claims", run: claims::section, feels_rules: false },
     Comparison { name: "families", run: families::section, feels_rules: false },
 ];

@@ -59,6 +59,23 @@ fn retries_never_raise_goodput_in_overload() {
 }
 
 #[test]
+fn while_failures_have_only_begun_nearly_all_attempts_that_fail_are_followed_by_another() {
+    // Retries wait for a hundred seconds; two such delays after everything began to fail.
+    let services = "[[services]]\nname = \"a\"\nreplicas = 4\nservice_time_ms = 1\npool = 100000\n\
+                    [[services]]\nname = \"b\"\nreplicas = 4\nservice_time_ms = 1\n\
+                    [[calls]]\nfrom = \"a\"\nto = \"b\"\nretries = 4\ntimeout_ms = 1000\nbackoff_ms = 100000\n";
+    let mut lab = Lab::new(&cluster("", "rate_per_s = 100\ntimeout_ms = 1e6", 1, services), &[]);
+    lab.fail("b", 1.0).run(200);
+    // A k-th retry is due after k exponential delays: P(Poisson(2) >= k).
+    let due = [1.0, 0.864_7, 0.594_0, 0.323_3, 0.142_9];
+    let attempts = f64::from(lab.offered("b"));
+    assert!((attempts / (100.0 * due.iter().sum::<f64>()) - 1.0).abs() < 0.02, "{attempts}");
+    // A call is given up after its fifth attempt all the same.
+    lab.run(6000);
+    assert!((lab.offered("b") - 500.0).abs() < 1.0, "{}", lab.offered("b"));
+}
+
+#[test]
 fn a_bounded_queue_raises_goodput_in_overload() {
     let with = |limit: &str| one(200.0, 1, "timeout_ms = 1000", limit).run(300).run(60).goodput();
     let (bounded, unbounded) = (with("queue_limit = 30"), with("queue_limit = 1e6"));
