@@ -50,7 +50,9 @@ impl Times {
                 if matches!(edge.mode, CallMode::Sync | CallMode::Miss) {
                     let times = load.times(graph, index);
                     mean_ms[service] += times * mean_ms[edge.to];
-                    variance[service] += times * variance[edge.to];
+                    // A request makes the whole number of calls, or one more.
+                    let uneven = times.fract() * (1.0 - times.fract());
+                    variance[service] += times * variance[edge.to] + uneven * mean_ms[edge.to] * mean_ms[edge.to];
                     timeout_ms[service] = timeout_ms[service].max(TIMEOUT_GROWTH * timeout_ms[edge.to]);
                 }
             }
