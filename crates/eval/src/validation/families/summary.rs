@@ -21,7 +21,12 @@ the mean number of requests that wait or are worked on, over all services. All r
 
 Without a fault the engines agree. With one they agree as long as the cluster is either well or overwhelmed; they part where \
 it stands on the edge of a metastable failure, because there a percent more or less decides between recovery and collapse \
-for minutes. There one level of one engine proves little: the exact engine itself recovers with one seed and not with another.";
+for minutes.
+
+Do not trust the fluid engine, then, for whether one particular level tips over or comes back under the faults in the last \
+column below (averages over many levels are what policies are trained and scored on); for a 99th percentile that is made of \
+rare long branches of the call graph, which it takes from two moments; for the tail of a drain (see the changes of load); \
+and for the seconds in which a fault strikes, because a request meets all its callees in the same tick.";
 
 /// Errors by family, and what follows from them.
 pub(super) fn details(cases: &[Case]) -> String {
