@@ -19,7 +19,7 @@ pub struct ValidateArguments {
     /// Run the part that takes less than a minute
     #[arg(long)]
     quick: bool,
-    /// Switch a rule of the fluid engine off, to see that validation fails without it; may be given again
+    /// Switch a rule of the fluid engine off, to see whether validation fails without it; may be given again
     #[arg(long, value_name = "RULE")]
     without: Vec<String>,
     /// Write validation.md and its pictures to this folder
@@ -44,15 +44,16 @@ pub fn run_validation(arguments: &ValidateArguments) -> Result<(), Failure> {
     let validation = validate(effort, &arguments.without, &|section| line.set_message(section.to_owned()))
         .map_err(Failure::usage)?;
     line.finish_and_clear();
-    if let Some(folder) = folder {
-        write(folder, &validation)?;
-    }
     if arguments.json {
         let rows: Vec<&Row> = validation.rows().collect();
         let text = serde_json::to_string_pretty(&rows).map_err(Failure::disk)?;
         print(&format!("{text}\n"))?;
     } else {
         print(&validation.to_string())?;
+    }
+    // The rows are out whatever becomes of the folder.
+    if let Some(folder) = folder {
+        write(folder, &validation)?;
     }
     match validation.held_and_failed() {
         (_, 0) => Ok(()),

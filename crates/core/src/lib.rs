@@ -23,6 +23,7 @@ mod lanes;
 mod level;
 pub mod observation;
 pub mod queueing;
+mod reconfigure;
 mod reward;
 mod rng;
 mod rules;

@@ -13,7 +13,6 @@ mod fit;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use fit::fits;
 use thiserror::Error;
 
 use crate::{environment::StepMetrics, hash::fnv1a, state::ClusterState, topology::Topology};
@@ -84,7 +83,7 @@ pub enum SnapshotError {
         problem: String,
     },
     /// The payload is the state of a cluster that the environment's topology cannot have.
-    #[error("state that does not fit the topology: {key} = {found}; allowed: {allowed}")]
+    #[error("snapshot that does not fit the topology: {key} = {found}; allowed: {allowed}")]
     Unfit {
         /// The value's place in the state.
         key: String,
@@ -127,7 +126,7 @@ pub(crate) fn read(topology: &Topology, bytes: &[u8]) -> Result<(ClusterState, S
     if !rest.is_empty() {
         return Err(unreadable(format!("{} bytes follow in the payload", rest.len())));
     }
-    fits(topology, &state)?;
+    fit::fits(topology, &state)?;
     Ok((state, metrics))
 }
 

@@ -8,7 +8,7 @@ use microcloud_eval::validation::{Effort, Engine, Row, Validation, row_line, val
 static QUICK: LazyLock<Result<Validation, String>> = LazyLock::new(|| played(&[]));
 
 /// Rules without which the fluid engine must fail rows that it passes with them.
-const LOAD_BEARING: &[&str] = &["queue", "pool"];
+const LOAD_BEARING: &[&str] = &["queue", "pool", "retry-delay", "timeout-waste"];
 
 fn played(rules_off: &[&str]) -> Result<Validation, String> {
     let rules_off: Vec<String> = rules_off.iter().map(|&rule| rule.to_owned()).collect();

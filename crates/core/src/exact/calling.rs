@@ -72,7 +72,7 @@ impl Engine {
         own.attempted = self.now;
         own.awaited = 1;
         (own.right_answers, own.wrong_answers) = (0, 0);
-        let (call, zone, counts) = (own.call as usize, usize::from(own.zone), own.counts);
+        let (call, zone, patron) = (own.call as usize, usize::from(own.zone), own.patron);
         let [writes, secret] = own.call_fate;
         if own.kind == Kind::User {
             self.edge.attempts += 1;
@@ -101,7 +101,7 @@ impl Engine {
         }
         let population = self.target_population(service, target);
         let way_s = delay_s + self.plan.way_s[target][zone];
-        self.submit(service, target, population, ticket, way_s, writes, counts);
+        self.submit(service, target, population, ticket, way_s, writes, patron);
     }
 
     /// Sends a copy to every replica in rotation on this side of a cut.
@@ -112,8 +112,9 @@ impl Engine {
         let copies = |engine: &Self, target: usize, population: usize| {
             engine.stations[station(service, target, population)].in_rotation.round() as u16
         };
-        let all = places.clone().map(|(target, population)| copies(self, target, population)).sum();
-        self.jobs.get_mut(ticket.job).awaited = all;
+        let all: u16 = places.clone().map(|(target, population)| copies(self, target, population)).sum();
+        // Where there is nobody to ask, one answer says so.
+        self.jobs.get_mut(ticket.job).awaited = all.max(1);
         if all == 0 {
             self.next.push(Next::Answer { ticket, failed: true, wrong: false });
             return;
@@ -121,7 +122,7 @@ impl Engine {
         for (target, population) in places {
             let way_s = delay_s + self.plan.way_s[target][zone];
             for _ in 0..copies(self, target, population) {
-                self.submit(service, target, population, ticket, way_s, writes, false);
+                self.submit(service, target, population, ticket, way_s, writes, None);
             }
         }
     }
@@ -233,10 +234,12 @@ impl Engine {
         match own.kind {
             Kind::User => self.user_ends(job),
             Kind::Detached => self.jobs.remove(job),
-            Kind::Delivery { broker, published, counts } => {
+            Kind::Delivery { broker, published, patron } => {
                 self.jobs.remove(job);
                 if failed {
-                    self.not_consumed(broker as usize, published, counts);
+                    self.not_consumed(broker as usize, published, patron);
+                } else {
+                    self.consumed(patron, true);
                 }
             }
             Kind::Request | Kind::Free => {

@@ -1,5 +1,7 @@
 //! Jobs: one object per request at a service, per user, and per message on its way to a consumer.
 
+use super::patrons::Patron;
+
 /// What a job is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Kind {
@@ -11,8 +13,8 @@ pub(super) enum Kind {
     Request,
     /// A call that nobody waits for.
     Detached,
-    /// A message that a broker's consumer takes: it was published `since`, and counts for a user who waits for it.
-    Delivery { broker: u32, published: f64, counts: bool },
+    /// A message that a broker's consumer takes, and the user whom it may turn bad.
+    Delivery { broker: u32, published: f64, patron: Option<Patron> },
 }
 
 /// Where a request is.
@@ -54,8 +56,8 @@ pub(super) struct Job {
     pub failed: bool,
     pub wrong: bool,
     pub missed: bool,
-    /// Whether a user waits for everything that it does.
-    pub counts: bool,
+    /// The user who waits for everything that it does, where one does.
+    pub patron: Option<Patron>,
     /// Whether the caller's request, which it may repeat, fails wherever it writes without a primary.
     pub fate: f64,
     /// The call being made, how often it is still to be made after this time, and the attempt at it.
@@ -93,7 +95,7 @@ impl Job {
             failed: false,
             wrong: false,
             missed: false,
-            counts: false,
+            patron: None,
             fate: 1.0,
             call: 0,
             calls_left: 0,

@@ -3,6 +3,7 @@
 use super::{
     Engine,
     job::Kind,
+    patrons::Patron,
     plan::ZONES,
     station::{POPULATIONS, station},
 };
@@ -12,13 +13,13 @@ use crate::scenario::CallMode;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Message {
     pub published: f64,
-    /// Whether a user waits for all that it leads to.
-    pub counts: bool,
+    /// The user whom it turns bad where it comes too late.
+    pub patron: Option<Patron>,
 }
 
 impl Engine {
     /// Appends a message, where there is room.
-    pub fn publish(&mut self, broker: usize, counts: bool) -> bool {
+    pub fn publish(&mut self, broker: usize, patron: Option<Patron>) -> bool {
         let Some(settings) = &self.plan.services[broker].broker else { return true };
         let replicas: f64 =
             self.stations[station(broker, 0, 0)..station(broker + 1, 0, 0)].iter().map(|station| station.ready).sum();
@@ -26,7 +27,8 @@ impl Engine {
         if messages.len() as f64 >= replicas * f64::from(settings.depth) {
             return false;
         }
-        messages.push_back(Message { published: self.now, counts });
+        let patron = patron.and_then(|patron| self.patrons.publishes(patron));
+        messages.push_back(Message { published: self.now, patron });
         self.pull(broker);
         true
     }
@@ -60,14 +62,15 @@ impl Engine {
                 let Some(zone) = self.free_consumer(broker, to, partitions) else { break };
                 let Some(message) = self.services[broker].messages.pop_front() else { break };
                 let late = self.now - message.published > deadline_s;
-                if late {
-                    self.charge(message.counts);
+                let copies = self.random.round(times);
+                let mut patron = message.patron;
+                if late || copies == 0 {
+                    self.consumed(patron.take(), !late);
                 }
-                for copy in 0..self.random.round(times) {
-                    // Its user is charged once, however often it is delivered.
-                    let counts = message.counts && copy == 0 && !late;
-                    let published = message.published;
-                    let job = self.jobs.add(Kind::Delivery { broker: broker as u32, published, counts });
+                for _ in 0..copies {
+                    // The first copy stands for all of them.
+                    let (broker, published, patron) = (broker as u32, message.published, patron.take());
+                    let job = self.jobs.add(Kind::Delivery { broker, published, patron });
                     let own = self.jobs.get_mut(job);
                     (own.zone, own.call) = (zone as u8, call as u32);
                     self.begin_call(job);
@@ -104,18 +107,18 @@ impl Engine {
     }
 
     /// A message could not be consumed: it comes back, or is lost.
-    pub fn not_consumed(&mut self, broker: usize, published: f64, counts: bool) {
+    pub fn not_consumed(&mut self, broker: usize, published: f64, patron: Option<Patron>) {
         let again = self.plan.services[broker].broker.as_ref().map_or(0.0, |settings| f64::from(settings.redelivery));
         if self.random.chance(again) {
-            self.services[broker].messages.push_front(Message { published, counts });
+            self.services[broker].messages.push_front(Message { published, patron });
         } else {
-            self.charge(counts);
+            self.consumed(patron, false);
         }
     }
 
-    /// A user who was told that all is well learns that it is not.
-    fn charge(&mut self, counts: bool) {
-        if counts {
+    /// A message has been consumed in time, or not: then a user who was told that all is well learns that it is not.
+    pub fn consumed(&mut self, patron: Option<Patron>, in_time: bool) {
+        if patron.is_some_and(|patron| self.patrons.consumed(patron, in_time)) {
             self.edge.bad += 1;
             self.edge.good -= 1;
         }

@@ -9,7 +9,11 @@
 //!
 //! Alone, the engine plays a cluster to which nothing happens: every replica runs, users come at the mean rate as a Poisson
 //! stream, quotas and the load's cycle are left out. What faults and controllers do to replicas, links and users is told
-//! to it tick by tick ([`Surroundings`]).
+//! to it tick by tick ([`Surroundings`]). Quantities that the scenario gives as laws (hit ratios, sessions, what garbage
+//! collection leaves of speed) follow the same laws here. Connections of requests that wait for calls outlive their replica.
+//!
+//! Every request is an object of some hundred bytes and a few events: three to four million requests a second and core, and
+//! as much memory as requests are under way. A scenario of ten million requests a second is not for this engine.
 
 mod agenda;
 mod calling;
@@ -18,6 +22,7 @@ mod job;
 mod laws;
 mod measure;
 mod messages;
+mod patrons;
 mod plan;
 mod quantiles;
 mod random;
@@ -39,6 +44,7 @@ use self::{
     job::Jobs,
     measure::{EdgeMeter, ServiceMeter},
     messages::Message,
+    patrons::Patrons,
     plan::{CallPlan, Plan, ZONES},
     random::Random,
     station::{POPULATIONS, Station, station},
@@ -78,6 +84,7 @@ struct Engine {
     random: Random,
     agenda: Agenda,
     jobs: Jobs,
+    patrons: Patrons,
     stations: Vec<Station>,
     services: Vec<ServiceNow>,
     calls: Vec<CallNow>,
@@ -90,6 +97,8 @@ struct Engine {
     cut: [bool; ZONES],
     /// Whether any request may fail however often it is tried.
     lasting: bool,
+    /// Whether slow quantities move.
+    slow_moves: bool,
     /// Which of the streams of users drawn so far counts, and whether they come as told from outside instead.
     user_turn: u32,
     guests: bool,
@@ -127,6 +136,7 @@ impl ExactSimulation {
             random: Random::new(seed),
             agenda: Agenda::default(),
             jobs: Jobs::default(),
+            patrons: Patrons::default(),
             stations,
             services,
             calls: Vec::new(),
@@ -136,6 +146,7 @@ impl ExactSimulation {
             edge: EdgeMeter::default(),
             cut: [false; ZONES],
             lasting: false,
+            slow_moves: false,
             user_turn: 0,
             guests: false,
             before: None,
@@ -155,9 +166,7 @@ impl ExactSimulation {
         for entry in 0..engine.plan.arrivals_per_s.len() {
             engine.next_user(entry);
         }
-        if engine.has_slow() {
-            engine.agenda.add(laws::SLOW_S, Event::Slow);
-        }
+        engine.arm_slow(engine.has_slow());
         Self { engine }
     }
 
@@ -255,8 +264,11 @@ impl Engine {
             (now.retries, now.guard.guarded, now.guard.budgeted) = (own.retries, own.breaker, own.budget.is_some());
             if self.deadlines[now.deadlines as usize].seconds != own.timeout_s {
                 // Those who wait already have as long as they were given.
-                now.deadlines = self.deadlines.len() as u32;
-                self.deadlines.push(Deadlines::lasting(own.timeout_s));
+                let known = self.deadlines.iter().position(|list| list.seconds == own.timeout_s);
+                now.deadlines = known.unwrap_or(self.deadlines.len()) as u32;
+                if known.is_none() {
+                    self.deadlines.push(Deadlines::lasting(own.timeout_s));
+                }
             }
         }
         for service in 0..self.plan.services.len() {
@@ -267,7 +279,16 @@ impl Engine {
                 self.start(index);
             }
         }
+        self.arm_slow(self.has_slow());
         self.settle_all();
+    }
+
+    /// Begins to move slow quantities, where there are any and they do not move yet.
+    fn arm_slow(&mut self, wanted: bool) {
+        if wanted && !self.slow_moves {
+            self.slow_moves = true;
+            self.agenda.add(self.now + laws::SLOW_S, Event::Slow);
+        }
     }
 }
 

@@ -4,6 +4,9 @@ use rand::TryRng;
 
 use crate::rng::{CounterRng, Stream};
 
+/// Below this squared coefficient of variation work is taken as constant, rather than as a sum of thousands of stages.
+const NEARLY_CONSTANT: f64 = 1e-3;
+
 /// One generator for a whole run.
 #[derive(Clone, Debug)]
 pub(super) struct Random(CounterRng);
@@ -47,7 +50,7 @@ impl Random {
         if cv2 == 1.0 {
             return self.exponential();
         }
-        if cv2 <= 0.0 {
+        if cv2 < NEARLY_CONSTANT {
             return 1.0;
         }
         if cv2 > 1.0 {

@@ -5,6 +5,7 @@ use super::{
     agenda::Event,
     calling::Next,
     job::{Kind, Phase, Ticket},
+    patrons::Patron,
     plan::ZONES,
     station::{POPULATIONS, station},
 };
@@ -23,7 +24,7 @@ impl Engine {
         own.zone = zone as u8;
         own.call = (self.plan.entries + entry) as u32;
         own.since = self.now;
-        own.counts = true;
+        own.patron = Some(self.patrons.add());
         self.edge.offered += 1;
         self.begin_call(job);
         self.settle_all();
@@ -32,10 +33,11 @@ impl Engine {
     /// A user has been served, or has given up.
     pub fn user_ends(&mut self, job: u32) {
         let own = self.jobs.get(job);
-        if own.failed || own.wrong {
-            self.edge.bad += 1;
-        } else {
+        let good = !(own.failed || own.wrong);
+        if own.patron.map_or(good, |patron| self.patrons.ends(patron, good)) {
             self.edge.good += 1;
+        } else {
+            self.edge.bad += 1;
         }
         self.edge.waited_s += self.now - own.since;
         self.jobs.remove(job);
@@ -102,7 +104,7 @@ impl Engine {
         ticket: Ticket,
         way_s: f64,
         writes: f64,
-        counts: bool,
+        patron: Option<Patron>,
     ) {
         let index = station(service, zone, population);
         let place = &self.stations[index];
@@ -116,7 +118,7 @@ impl Engine {
         let own = self.jobs.get_mut(job);
         own.phase = Phase::Waiting;
         (own.service, own.zone, own.population) = (service as u32, zone as u8, population as u8);
-        (own.caller, own.way_s, own.fate, own.counts) = (Some(ticket), way_s, writes, counts);
+        (own.caller, own.way_s, own.fate, own.patron) = (Some(ticket), way_s, writes, patron);
         own.arrived = self.now;
         self.services[service].meter.arrives(self.now);
         self.stations[index].queue.push_back(job);
@@ -130,7 +132,7 @@ impl Engine {
             return;
         }
         let (service, zone, population) = (own.service as usize, usize::from(own.zone), usize::from(own.population));
-        let (arrived, writes, counts) = (own.arrived, own.fate, own.counts);
+        let (arrived, writes, patron) = (own.arrived, own.fate, own.patron);
         self.leave_server(job);
         let index = station(service, zone, population);
         let now = &mut self.services[service];
@@ -144,7 +146,7 @@ impl Engine {
         let wrong = random.chance(wrong) | random.chance(now.wrong);
         let missed = plan.class == ServiceClass::Cache && !random.chance(now.hit_ratio);
         let first = plan.calls.start;
-        let refused = plan.class == ServiceClass::Broker && !failed && !self.publish(service, counts);
+        let refused = plan.class == ServiceClass::Broker && !failed && !self.publish(service, patron);
         let own = self.jobs.get_mut(job);
         own.failed |= failed || refused;
         own.wrong |= wrong;

@@ -14,8 +14,8 @@ use crate::{
     topology::COLD_LOSS,
 };
 
-/// What faults, health checks, supervisors and autoscalers make of a cluster in one tick, and who comes: everything that
-/// moves replicas or breaks things, and nothing of what becomes of requests.
+/// What faults, health checks, supervisors and autoscalers make of a cluster in one tick, and who comes: what moves
+/// replicas and breaks things. Of requests it says which share of those held by stopped replicas was lost.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Surroundings {
     services: Vec<AroundService>,
@@ -123,9 +123,7 @@ impl ExactSimulation {
     /// Takes on the surroundings of the tick that begins now, and lets its users come at random moments of it.
     pub fn surround(&mut self, surroundings: &Surroundings) {
         let engine = &mut self.engine;
-        if !engine.guests && !engine.has_slow() {
-            engine.agenda.add(engine.now + super::laws::SLOW_S, Event::Slow);
-        }
+        engine.arm_slow(true);
         engine.guests = true;
         engine.cut = surroundings.cut;
         engine.around_calls(&surroundings.calls);

@@ -236,7 +236,7 @@ pub struct Service {
     pub service_time_ms: f32,
     /// Squared coefficient of variation of its own work: 1, exponential, when absent; 0 is constant work. One server
     /// without a bound is then exactly M/G/1; several follow Allen and Cunneen's formula, and a queue that often fills is
-    /// approximated where this is not 1.
+    /// approximated where this is not 1, roughly above 4.
     #[serde(default = "defaults::one", skip_serializing_if = "defaults::is_one")]
     pub service_cv2: f32,
     /// Requests that a replica may have open at once, waiting for others included.

@@ -195,7 +195,7 @@ fn check_service(scenario: &Scenario, service: &Service) -> Check {
     range(&key("cores"), service.cores, 1e-3, 1e4)?;
     range(&key("concurrency"), service.concurrency, 1.0, 1e4)?;
     range(&key("service_time_ms"), service.service_time_ms, 1e-3, 1e6)?;
-    range(&key("service_cv2"), service.service_cv2, 0.0, 100.0)?;
+    range(&key("service_cv2"), service.service_cv2, 0.0, 10.0)?;
     range(&key("pool"), service.pool, 1.0, 1e6)?;
     range(&key("queue_limit"), service.queue_limit, 1.0, 1e7)?;
     range(&key("error_ratio"), service.error_ratio, 0.0, 1.0)?;

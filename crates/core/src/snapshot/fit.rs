@@ -18,7 +18,7 @@ const ROUNDING: f32 = 1e-3;
 /// Checks every length, index and count of a state that the simulation relies on.
 ///
 /// A vector that is added to the state is added here, with the length that the topology gives it.
-pub(crate) fn fits(topology: &Topology, state: &ClusterState) -> Result<(), SnapshotError> {
+pub(super) fn fits(topology: &Topology, state: &ClusterState) -> Result<(), SnapshotError> {
     let services = topology.services.len();
     length("services", state.services.len(), services)?;
     length("calls", state.calls.len(), topology.calls.len())?;

@@ -194,7 +194,8 @@ pub(super) fn service_table(
         max_replicas: service.max_replicas.unwrap_or(service.replicas * 3) as f32,
         zones,
         cores: service.cores,
-        concurrency: service.concurrency,
+        // More are not taken in, so no more can be worked on.
+        concurrency: service.concurrency.min(service.queue_limit),
         service_s: service.service_time_ms / 1000.0,
         service_cv2: service.service_cv2,
         pool: service.pool,
@@ -284,10 +285,15 @@ pub(super) fn retry_stages(timeout_s: f32, backoff_s: f32, tick_s: f32) -> (f32,
 
 /// Probability that what is in an exponential stage stays in it for a tick.
 fn stay(stage_s: f32, tick_s: f32) -> f32 {
-    if stage_s > 0.0 { exp_scalar(-tick_s / stage_s) } else { 0.0 }
+    if stage_s > 0.0 { libm::exp(-f64::from(tick_s) / f64::from(stage_s)) as f32 } else { 0.0 }
 }
 
 /// Share of what enters a stage during a tick that has left it at the tick's end.
 fn pass(stage_s: f32, tick_s: f32) -> f32 {
-    1.0 - (1.0 - stay(stage_s, tick_s)) * stage_s / tick_s
+    if stage_s <= 0.0 {
+        return 1.0;
+    }
+    // In double precision, because what is left of the difference is small where a stage lasts many ticks.
+    let ticks = f64::from(stage_s) / f64::from(tick_s);
+    (1.0 + libm::expm1(-1.0 / ticks) * ticks).clamp(0.0, 1.0) as f32
 }

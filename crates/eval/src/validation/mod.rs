@@ -32,6 +32,8 @@ pub enum Effort {
 /// Everything that was compared.
 #[derive(Clone, Debug, Default)]
 pub struct Validation {
+    /// What was left out or switched off; nothing where it is whole.
+    pub part: String,
     /// In the order of the page.
     pub sections: Vec<Section>,
 }
@@ -77,7 +79,10 @@ const COMPARISONS: &[Comparison] = &[
 /// A rule that nobody knows.
 pub fn validate(effort: Effort, rules_off: &[String], progress: &dyn Fn(&str)) -> Result<Validation, ValidationError> {
     check_rules(rules_off)?;
-    let mut validation = Validation::default();
+    let quick = (effort == Effort::Quick).then(|| "its quick part".to_owned());
+    let without = (!rules_off.is_empty()).then(|| format!("without {}", rules_off.join(", ")));
+    let part = quick.into_iter().chain(without).collect::<Vec<_>>().join(", ");
+    let mut validation = Validation { part, ..Validation::default() };
     for comparison in COMPARISONS.iter().filter(|comparison| rules_off.is_empty() || comparison.feels_rules) {
         progress(comparison.name);
         validation.sections.push((comparison.run)(effort, rules_off)?);

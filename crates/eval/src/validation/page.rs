@@ -21,15 +21,20 @@ fn intro(validation: &Validation) -> String {
 
 `cargo run --bin scenario -- validate --write docs` runs every comparison and writes this page and its pictures; a
 test holds the page to what the engines do. `fluid` is the engine that policies are trained in; `exact` simulates the same
-scenario files request by request, with code of its own, to judge the first; `closed` is arithmetic alone. A row passes where
-`measured` is within `tolerance` of `expected`; `s.e.` is the standard error of a mean over runs with different seeds. Rows
+scenario files request by request, with code of its own, to judge the first; `sampled` draws probes and votes one by one,
+apart from both; `closed` is arithmetic alone. A row passes where `measured` is within `tolerance` of `expected`; `s.e.` is the standard error of a mean over runs with different seeds. Rows
 without a tolerance inform.
 
-**{held} rows are held to a tolerance, {failed} of them fail; {informing} inform.**
+{}**{held} rows are held to a tolerance, {failed} of them fail; {informing} inform.**
 
 | section | held | failed | informing |
 |---|---|---|---|
-"
+",
+        if validation.part.is_empty() {
+            String::new()
+        } else {
+            format!("**This is not the whole validation: {}.**\n\n", validation.part)
+        }
     );
     for section in &validation.sections {
         let held = section.rows.iter().filter_map(|row| row.pass);
@@ -97,6 +102,7 @@ fn engine(engine: Engine) -> &'static str {
     match engine {
         Engine::Fluid => "fluid",
         Engine::Exact => "exact",
+        Engine::Sampled => "sampled",
         Engine::Closed => "closed",
     }
 }
@@ -133,7 +139,7 @@ mod tests {
         let mut section = Section::new("Queues");
         let held = |measured| Row::held("M/M/1", Engine::Fluid, "L", [1.0, measured], 0.01, "Erlang");
         section.rows = vec![held(1.0), held(1.5), Row::informing("M/M/1", Engine::Exact, "peak", [1.0, 1.5], "none")];
-        let page = page(&Validation { sections: vec![section] });
+        let page = page(&Validation { sections: vec![section], ..Validation::default() });
         assert!(page.contains("**2 rows are held to a tolerance, 1 of them fail; 1 inform.**"), "{page}");
         assert!(page.contains("M/M/1, L (fluid), off by 0.5"), "{page}");
         assert!(page.contains("| M/M/1 | fluid | L | 1 | 1.5 | 0.01 | - | **no** | Erlang |"), "{page}");

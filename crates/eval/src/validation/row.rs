@@ -10,6 +10,8 @@ pub enum Engine {
     Fluid,
     /// The discrete-event engine with one object per request.
     Exact,
+    /// Probes, votes and checks drawn one by one, apart from both engines.
+    Sampled,
     /// Arithmetic alone: a published claim under its own numbers.
     Closed,
 }

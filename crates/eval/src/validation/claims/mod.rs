@@ -13,13 +13,14 @@ mod voting;
 use crate::validation::{Effort, Row, Section, ValidationError};
 
 const MEANING: &str = "\
-Two systems state figures about themselves: a quorum service of three replicas (\"S4\"), which a supervisor probes every \
-200 ms and takes out of rotation after three failures, and a platform (\"S3\") that looks for outliers by z-score. Here each \
+In the engine that policies train in, a probe that hangs does not delay the next one, and a replica that passes its checks \
+returns without a run of successes: it finds a replica that answers after 1.2 s as soon as the claim says that is refuted \
+here. Rows of the fluid engine that only inform show it.\n\n\
+Two systems state figures about themselves: a quorum service of three replicas (\"S4\"), which a supervisor probes every 200 ms and takes out of rotation after three failures, and a platform (\"S3\") that looks for outliers by z-score. Here each \
 claim is computed under its own parameters, by arithmetic and by simulating every probe. Some hold (a crash is found within \
 600 ms where connections are refused), some contradict themselves: a replica that hangs is found after 3.1 s, not 0.6 s, \
 because each probe waits for its own timeout; one that answers between 500 and 1500 ms takes 12 s; no value among three \
-can lie two standard deviations out. Rows of the fluid engine that only inform show what its health checks leave out: a \
-probe that hangs does not delay the next one, and a replica that passes its checks returns without a run of successes.";
+can lie two standard deviations out. `sampled` rows draw every probe and vote; the exact engine has no health checks.";
 
 /// The section on claims: it takes four seconds, so that nothing is left out at quick effort.
 pub(super) fn section(_effort: Effort, _rules_off: &[String]) -> Result<Section, ValidationError> {

@@ -57,11 +57,8 @@ pub(super) fn duel(topology: &Arc<Topology>, level: Level, minutes: u32) -> Duel
         let edge = exact.take_edge();
         let windows = services().map(|service| exact.take_service(service));
         duel.exact.queue += windows.map(|window| window.in_system).sum::<f64>();
-        // Requests under way at a minute's end are counted in the next one.
-        let ended = (edge.good + edge.bad).max(1) as f64;
-        let exact_now = [edge.offered as f64, edge.bad.max(0) as f64];
-        offered = [offered[0] + offered_now, offered[1] + ended.max(exact_now[0])];
-        bad = [bad[0] + bad_now, bad[1] + exact_now[1]];
+        offered = [offered[0] + offered_now, offered[1] + edge.offered as f64];
+        bad = [bad[0] + bad_now, bad[1] + edge.bad as f64];
         if edge.good >= LEAST_ANSWERS && with_users > 0.0 {
             duel.fluid.p99_ms += p99_ms / with_users;
             duel.exact.p99_ms += edge.p99_s * 1000.0;

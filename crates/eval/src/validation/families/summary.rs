@@ -17,14 +17,14 @@ surroundings tick by tick (which replicas run, are impaired or in rotation, whic
 what becomes of every request: queues, timeouts, retries, breakers, pools, caches, messages. Health checks, supervisors and \
 autoscalers are not judged here: both engines have the fluid one's. `expected` is the exact engine's figure. Availability is \
 good requests over offered ones; p99 is the mean over minutes in which at least 200 requests were answered well; queue is \
-the mean number of requests that wait or are worked on, over all services. All rows inform.
+the mean number of requests that wait or are worked on, over all services.
 
-Without a fault the engines agree. With one they agree as long as the cluster is either well or overwhelmed; they part where \
-it stands on the edge of a metastable failure, because there a percent more or less decides between recovery and collapse \
-for minutes.
+Without a fault availability and queue agree, and are held to 0.002 and 1 %; the 99th percentile does not (the table below). \
+With a fault the engines agree for most, and part where a storm of retries, a breaker or a broker that delivers again makes \
+a small difference grow: there a few percent decide between recovery and collapse for minutes. Rows with a fault inform.
 
 Do not trust the fluid engine, then, for whether one particular level tips over or comes back under the faults in the last \
-column below (averages over many levels are what policies are trained and scored on); for a 99th percentile that is made of \
+column below; for a 99th percentile that is made of \
 rare long branches of the call graph, which it takes from two moments; for the tail of a drain (see the changes of load); \
 and for the seconds in which a fault strikes, because a request meets all its callees in the same tick.";
 

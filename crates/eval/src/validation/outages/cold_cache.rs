@@ -104,8 +104,13 @@ fn rows(case: &Case, engine: Engine, run: &Run) -> Vec<Row> {
         let window = run.between(from_s, to_s);
         let figures = [well, window.is_well()].map(|yes| f64::from(u8::from(yes)));
         rows.push(Row::held(&name, engine, format!("{when}: well (1) or not (0)"), figures, 0.0, SOURCE));
-        let filled = if well { WARM } else { 0.0 };
-        rows.push(Row::informing(&name, engine, format!("{when}: hit ratio"), [filled, window.hit_ratio], SOURCE));
+        if well {
+            let figures = [WARM, window.hit_ratio];
+            rows.push(Row::held(&name, engine, format!("{when}: hit ratio"), figures, 0.01, SOURCE));
+        } else {
+            let figures = [0.0, window.hit_ratio];
+            rows.push(Row::held(&name, engine, format!("{when}: hit ratio, at most 0.5"), figures, 0.5, SOURCE));
+        }
     }
     rows
 }

@@ -69,9 +69,9 @@ impl System {
         timeline.play(player, rules_off).between(JUDGED_S, END_S).is_well()
     }
 
-    /// The highest load of the grid below capacity at which it recovers, by bisection, or 0.
+    /// The highest load of the grid, up to capacity, at which it recovers, by bisection, or 0.
     fn recovery_load(&self, player: Player, rules_off: &[String]) -> f64 {
-        let (mut low, mut high) = (0, STEPS);
+        let (mut low, mut high) = (0, STEPS + 1);
         while high - low > 1 {
             let middle = low.midpoint(high);
             if self.recovers(middle, player, rules_off) { low = middle } else { high = middle }

@@ -42,8 +42,11 @@ const MEANING: &str = "Outages that outlive their cause, as their authors publis
     stays down under a load that it carried before. What keeps it down is work on requests whose callers have given up, \
     and their retries. The same scenarios are played in both engines, as a timeline of changed loads, speeds and \
     policies. Expected is what the publication saw, or the law that it states; outcomes are 1 or 0, and shares of seeds \
-    where chance decides. What a publication leaves open is assumed, and said in its source. A request counts when it begins in the \
-    fluid engine and when it ends in the exact one: hence the exact engine's peak once a backlog is worked off.";
+    where chance decides. What a publication leaves open is assumed, and said in its source. V4's single server has \
+    constant arrivals; with random ones it collapses without any pause, so that it is held as a hundred servers. The cache \
+    of V5 and the collector of V7 follow one law in both engines: only what follows from it is compared. A request counts \
+    when it begins in the fluid engine and when it ends in the exact one: hence the exact engine's peak once a backlog is \
+    worked off.";
 
 /// The section on outages.
 pub(super) fn section(effort: Effort, rules_off: &[String]) -> Result<Section, ValidationError> {

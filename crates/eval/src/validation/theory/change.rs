@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn the_integrated_equations_give_the_published_transients() {
-        // MODEL.md, section 3.1: the number at 10 s, 30 s, 60 s and at the end.
+        // Published figures: the number at 10 s, 30 s, 60 s and at the end.
         let published = [
             [2.81, 4.33, 5.55, 7.67],
             [6.02, 3.05, 1.54, 1.54],

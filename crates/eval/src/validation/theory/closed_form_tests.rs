@@ -1,4 +1,4 @@
-//! Holds the closed forms to the figures that MODEL.md, section 3.1, prints.
+//! Holds the closed forms to published figures.
 
 use super::closed_forms::*;
 
