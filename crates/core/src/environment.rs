@@ -11,7 +11,7 @@ use crate::{
     ids::NodeId,
     level::Level,
     reward::RewardTerms,
-    simulation::{self, Nobody, Simulation, Witness},
+    simulation::{self, Nobody, Phase, PhaseWatch, Simulation, Watched, Witness},
     snapshot::{self, SnapshotError},
     state::{Accounts, ClusterState, IMPAIRED},
     topology::Topology,
@@ -124,6 +124,13 @@ impl Environment {
         transition
     }
 
+    /// The same, told when each phase of it has ended.
+    pub fn step_watched(&mut self, action: usize, watch: &mut impl PhaseWatch) -> Transition {
+        let transition = self.play(action, &mut Watched(watch));
+        watch.ended(Phase::Decision);
+        transition
+    }
+
     fn play(&mut self, action: usize, witness: &mut impl Witness) -> Transition {
         let Simulation { topology, state } = &mut self.simulation;
         let topology: &Topology = topology;
@@ -139,6 +146,7 @@ impl Environment {
         }
         simulation::begin_decision(state);
         state.accounts = Accounts { lost_decisions: state.accounts.lost_decisions, ..Accounts::default() };
+        witness.after(Phase::Decision);
         for _ in 0..scenario.decision_ticks {
             simulation::advance(topology, state, witness);
         }

@@ -50,6 +50,7 @@ pub use scenario::{
     Workload, Zone,
 };
 pub use service_metrics::ServiceMetrics;
+pub use simulation::{Phase, PhaseWatch};
 pub use snapshot::SnapshotError;
 pub use topology::Topology;
 pub use vector::{StepBuffers, VectorEnvironment, VectorError};

@@ -28,7 +28,8 @@ use std::sync::Arc;
 pub(crate) use actions::{accept, apply_due, is_legal, mask};
 pub(crate) use telemetry::{see_edge, write_observation};
 pub(crate) use tenants::begin_decision;
-pub(crate) use witness::{Nobody, Witness};
+pub(crate) use witness::{Nobody, Watched, Witness};
+pub use witness::{Phase, PhaseWatch};
 
 use crate::{
     lanes::f32x4,
@@ -86,12 +87,17 @@ impl Simulation {
 pub(crate) fn advance(topology: &Topology, state: &mut ClusterState, witness: &mut impl Witness) {
     witness.begins(state);
     apply_due(topology, state);
+    witness.after(Phase::Actions);
     faults(topology, state);
+    witness.after(Phase::Faults);
     databases::advance(topology, state);
     disks::advance(topology, state);
     autoscale::advance(topology, state);
+    witness.after(Phase::Controllers);
     replicas::advance(topology, state);
+    witness.after(Phase::Replicas);
     arrivals::advance(topology, state);
+    witness.after(Phase::Arrivals);
     serve(topology, state, witness);
     witness.ended(topology, state);
 }
@@ -100,11 +106,15 @@ pub(crate) fn advance(topology: &Topology, state: &mut ClusterState, witness: &m
 fn serve(topology: &Topology, state: &mut ClusterState, witness: &mut impl Witness) {
     requests::forward(topology, state);
     witness.forwarded(topology, state);
+    witness.after(Phase::Forward);
     responses::backward(topology, state);
     witness.answered(topology, state);
+    witness.after(Phase::Backward);
     responses::leaks(topology, state);
     health::advance(topology, state);
+    witness.after(Phase::Health);
     telemetry::advance(topology, state);
+    witness.after(Phase::Telemetry);
     state.tick += 1;
 }
 
