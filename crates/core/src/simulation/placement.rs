@@ -1,7 +1,7 @@
 //! Where replicas go: scaling, placing on nodes, draining nodes.
 
 use crate::{
-    lanes::NODE_LANES,
+    lanes::f32x8,
     simulation::replicas::{SPECK, Stop, stop},
     state::{ClusterState, HEALTHY, IMPAIRED, ServiceState},
     topology::{STARTUP_STAGES, ServiceTable, Topology},
@@ -122,14 +122,13 @@ fn zone_cores(topology: &Topology, state: &ClusterState, zone: usize) -> f32 {
 
 /// Recounts the cores that replicas request of each node.
 pub(crate) fn count_cores(topology: &Topology, state: &mut ClusterState) {
-    state.cores_used = [0.0; NODE_LANES];
+    let mut used = f32x8::ZERO;
     for (table, own) in topology.services.iter().zip(&state.services) {
         if table.is_managed() {
-            for node in 0..topology.nodes.len() {
-                state.cores_used[node] += own.placement.on_node(node) * table.cores;
-            }
+            used += own.placement.on_nodes() * f32x8::splat(table.cores);
         }
     }
+    state.cores_used = used.to_array();
 }
 
 /// Moves every replica off a node: what runs stops gracefully, and as many start elsewhere.

@@ -1,9 +1,9 @@
 //! Replicas in time: they start, warm up, restart in turn, stop and crash.
 
 use crate::{
-    lanes::{NODE_LANES, add_lane, f32x4, f32x8, lane, one_hot, ratio},
+    lanes::{NODE_LANES, ZONE_LANES, add_lane, f32x4, f32x8, lane, ratio},
     simulation::{impairments::retire_generation, placement::place},
-    state::{ClusterState, HEALTHY, IMPAIRED, Population, ServiceState},
+    state::{CallState, ClusterState, HEALTHY, IMPAIRED, Population, ServiceState},
     topology::{ServiceTable, Topology},
 };
 
@@ -91,10 +91,7 @@ pub(crate) fn fold(topology: &Topology, service: usize, own: &mut ServiceState) 
     let before = own.answering().reduce_add();
     own.placement.sweep(SPECK * 0.1);
     for (population, running) in own.populations.iter_mut().zip(&own.placement.running) {
-        let mut ready = f32x4::ZERO;
-        for (running, node) in running.iter().zip(&topology.nodes) {
-            ready += one_hot(node.zone) * f32x4::splat(*running);
-        }
+        let ready = by_zone(topology, f32x8::from(*running));
         let emptied = ready.simd_le(f32x4::ZERO);
         population.ready = ready;
         let dropped = emptied.bitselect(population.in_system, f32x4::ZERO);
@@ -146,58 +143,31 @@ pub(crate) fn restart(topology: &Topology, service: usize, own: &mut ServiceStat
 
 /// Start-up, rolling restarts and crashes of every service that has something under way.
 pub(crate) fn advance(topology: &Topology, state: &mut ClusterState) {
-    let dt = topology.tick_s;
-    let schedule_ticks = ((SCHEDULE_S / dt) as u64).max(1);
-    for service in 0..topology.services.len() {
-        if !state.services[service].moving {
+    let schedule_ticks = ((SCHEDULE_S / topology.tick_s) as u64).max(1);
+    let places = state.tick.is_multiple_of(schedule_ticks);
+    let mut up = [0.0; NODE_LANES];
+    for (up, host) in up.iter_mut().zip(&state.nodes) {
+        *up = if host.up && !host.stuck && host.disk < 1.0 { 1.0 } else { 0.0 };
+    }
+    for (service, table) in topology.services.iter().enumerate() {
+        let own = &mut state.services[service];
+        if !own.moving {
             continue;
         }
-        let table = &topology.services[service];
-        let up: [f32; NODE_LANES] = std::array::from_fn(|node| {
-            if state.nodes.get(node).is_some_and(|host| host.up && !host.stuck && host.disk < 1.0) { 1.0 } else { 0.0 }
-        });
-        let old = roll_restart(topology, &mut state.services[service], service, up);
-        if old < 1.0 {
-            for call in &mut state.calls[table.calls.clone()] {
-                call.stale_secret *= old;
-            }
+        if own.restart_left != [0.0; 2] {
+            let old = roll_restart(topology, own, service, up);
+            renew_secrets(&mut state.calls[table.calls.clone()], old);
         }
-        let own = &mut state.services[service];
-        if own.placement.crashed.iter().any(|&crashed| crashed > 0.0) {
-            own.crash_wait_s -= dt;
-            if own.crash_wait_s <= 0.0 {
-                for node in 0..NODE_LANES {
-                    own.placement.starting[0][node] += own.placement.crashed[node];
-                    own.placement.crashed[node] = 0.0;
-                }
-            }
+        if own.crash_wait_s > 0.0 || any_positive(own.placement.crashed) {
+            start_crashed(own, topology.tick_s);
         }
-        let arrived = start_up(own, table, up);
+        let arrived = start_up(own, table, f32x8::from(up));
         if arrived.simd_gt(f32x8::ZERO).any() {
-            let mut joining = [f32x4::ZERO; 2];
-            let before = own.answering().reduce_add();
-            for (node, &arriving) in arrived.to_array()[..topology.nodes.len()].iter().enumerate() {
-                // Where what they start with, or on, is the trouble, they are impaired from the start.
-                let stuck = own.condition.sticky[node];
-                for (kind, share) in [(HEALTHY, 1.0 - stuck), (IMPAIRED, stuck)] {
-                    own.placement.running[kind][node] += arriving * share;
-                    joining[kind] += one_hot(topology.nodes[node].zone) * f32x4::splat(arriving * share);
-                }
-            }
-            own.cold += joining[HEALTHY];
-            join(&mut own.populations[HEALTHY], joining[HEALTHY]);
-            if joining[IMPAIRED].simd_gt(f32x4::ZERO).any() {
-                join(&mut own.populations[IMPAIRED], joining[IMPAIRED]);
-                own.has_impaired = true;
-            }
-            resize(table, own, before);
+            let fresh = admit(topology, table, own, arrived);
             // Fresh replicas read their secrets anew.
-            let fresh = (joining[HEALTHY] + joining[IMPAIRED]).reduce_add() / own.placement.running().max(SPECK);
-            for call in &mut state.calls[table.calls.clone()] {
-                call.stale_secret *= 1.0 - fresh.min(1.0);
-            }
+            renew_secrets(&mut state.calls[table.calls.clone()], 1.0 - fresh.min(1.0));
         }
-        if own.placement.unplaced > 0.0 && state.tick.is_multiple_of(schedule_ticks) {
+        if places && own.placement.unplaced > 0.0 {
             place(topology, state, service);
         }
         let own = &mut state.services[service];
@@ -206,17 +176,79 @@ pub(crate) fn advance(topology: &Topology, state: &mut ClusterState) {
         if cold < SPECK {
             own.cold = f32x4::ZERO;
         }
-        own.moving = own.restart_left != [0.0; 2] || own.placement.not_running() > 0.0 || cold >= SPECK;
+        own.moving = cold >= SPECK || own.restart_left != [0.0; 2] || own.placement.is_incomplete();
     }
+}
+
+/// Leaves this share of the callers with a secret that is no longer valid.
+fn renew_secrets(calls: &mut [CallState], left: f32) {
+    if left < 1.0 {
+        for call in calls {
+            call.stale_secret *= left;
+        }
+    }
+}
+
+/// Starts crashed replicas once the supervisor's wait is over.
+fn start_crashed(own: &mut ServiceState, dt: f32) {
+    if !any_positive(own.placement.crashed) {
+        return;
+    }
+    own.crash_wait_s -= dt;
+    if own.crash_wait_s <= 0.0 {
+        for node in 0..NODE_LANES {
+            own.placement.starting[0][node] += own.placement.crashed[node];
+            own.placement.crashed[node] = 0.0;
+        }
+    }
+}
+
+fn any_positive(counts: [f32; NODE_LANES]) -> bool {
+    f32x8::from(counts).simd_gt(f32x8::ZERO).any()
+}
+
+/// Lets those that finished starting join those that run; returns their share of all that run.
+fn admit(topology: &Topology, table: &ServiceTable, own: &mut ServiceState, arrived: f32x8) -> f32 {
+    let before = own.answering().reduce_add();
+    let sticky = f32x8::from(own.condition.sticky);
+    let healthy = arrived * (f32x8::ONE - sticky);
+    own.placement.running[HEALTHY] = (f32x8::from(own.placement.running[HEALTHY]) + healthy).to_array();
+    let joining = by_zone(topology, healthy);
+    own.cold += joining;
+    join(&mut own.populations[HEALTHY], joining);
+    let mut all = joining;
+    // Where what they start with, or on, is the trouble, they are impaired from the start.
+    if sticky.simd_gt(f32x8::ZERO).any() {
+        let impaired = arrived * sticky;
+        own.placement.running[IMPAIRED] = (f32x8::from(own.placement.running[IMPAIRED]) + impaired).to_array();
+        let joining = by_zone(topology, impaired);
+        if joining.simd_gt(f32x4::ZERO).any() {
+            join(&mut own.populations[IMPAIRED], joining);
+            own.has_impaired = true;
+        }
+        all += joining;
+    }
+    resize(table, own, before);
+    all.reduce_add() / own.placement.running().max(SPECK)
+}
+
+/// Sums over each zone's nodes, in their order.
+fn by_zone(topology: &Topology, nodes: f32x8) -> f32x4 {
+    let mut zones = [0.0; ZONE_LANES];
+    for (count, node) in nodes.to_array().into_iter().zip(&topology.nodes) {
+        zones[node.zone % ZONE_LANES] += count;
+    }
+    f32x4::from(zones)
 }
 
 /// Moves starting replicas through their stages on the nodes that are up; returns those that now run, by node.
 ///
 /// Each stage is an exact exponential, fed over the tick by the one before.
-fn start_up(own: &mut ServiceState, table: &ServiceTable, up: [f32; NODE_LANES]) -> f32x8 {
-    let leave = f32x8::splat(1.0 - table.startup_stay) * f32x8::from(up);
-    let pass = f32x8::splat(table.startup_pass) * f32x8::from(up);
-    let speck = f32x8::splat(SPECK) * f32x8::from(up);
+#[inline(always)]
+fn start_up(own: &mut ServiceState, table: &ServiceTable, up: f32x8) -> f32x8 {
+    let leave = f32x8::splat(1.0 - table.startup_stay) * up;
+    let pass = f32x8::splat(table.startup_pass) * up;
+    let speck = f32x8::splat(SPECK) * up;
     let mut arriving = f32x8::ZERO;
     for stage in &mut own.placement.starting {
         let before = f32x8::from(*stage);
@@ -249,9 +281,6 @@ fn join(population: &mut Population, joining: f32x4) {
 /// Stops the next replicas of a rolling restart; returns the factor by which the share of old ones among those that run
 /// falls, since only old ones are stopped.
 fn roll_restart(topology: &Topology, own: &mut ServiceState, service: usize, up: [f32; NODE_LANES]) -> f32 {
-    if own.restart_left == [0.0; 2] {
-        return 1.0;
-    }
     let (old, all) = (own.restart_left[HEALTHY] + own.restart_left[IMPAIRED], own.placement.running());
     let mut stopped = 0.0;
     // Replicas that wait for their node are down for another reason.

@@ -6,7 +6,7 @@ use crate::{
         quorum,
         requests::{exceeds, gathered},
     },
-    state::{CallState, ServiceState},
+    state::{CallState, Prompt, ServiceState},
     topology::{CallTable, Topology},
 };
 
@@ -16,7 +16,7 @@ pub(super) struct Reply {
     pub failure: f32x4,
     /// Ratio of attempts that fail because nothing comes before the timeout; the others that fail do so sooner.
     pub late: f32x4,
-    /// Ratio of the other answers that are wrong.
+    /// Ratio of the other answers that are wrong; only told where any may be.
     pub wrong: f32x4,
     /// Seconds that an attempt holds the caller, mean and variance.
     pub held_s: f32x4,
@@ -24,7 +24,52 @@ pub(super) struct Reply {
 }
 
 /// One attempt's reply as callers in each zone see it, over the zones that answer them.
-pub(super) fn reply(topology: &Topology, call: &CallTable, callee: &ServiceState, cut: Option<f32x4>) -> Reply {
+#[inline(always)]
+pub(super) fn reply(topology: &Topology, call: &CallTable, callee: &ServiceState, shared: &Shared) -> Reply {
+    let Prompt { longest_s, failure, held_s, variance } = callee.prompt;
+    if call.timeout_s > longest_s && call.quorum.is_none() {
+        let wrong = if shared.any_wrong { unit(over_zones(callee, callee.wrong, None)) } else { f32x4::ZERO };
+        return Reply { failure, late: f32x4::ZERO, wrong, held_s, variance };
+    }
+    timed_reply(topology, call, callee, shared.cut)
+}
+
+/// What a tick's replies have in common: whether any answer may be wrong or fail lastingly, and the cut between zones.
+pub(super) struct Shared {
+    pub any_wrong: bool,
+    pub any_lasting: bool,
+    pub cut: Option<f32x4>,
+}
+
+/// Standard deviations above the mean beyond which a shifted exponential counts as never being.
+const PROMPT_DEVIATIONS: f32 = 20.0;
+
+/// What callers see whose timeouts are far beyond what a service needs: it is the same for all of them.
+pub(super) fn prompt(topology: &Topology, own: &ServiceState, cut: Option<f32x4>) -> Prompt {
+    if cut.is_some() || topology.zone_latency_s.is_some() {
+        // Every caller sees something else.
+        return Prompt { longest_s: f32::INFINITY, ..own.prompt };
+    }
+    let kinds = if own.has_impaired { 2 } else { 1 };
+    let (mut held, mut second, mut longest) = (f32x4::ZERO, f32x4::ZERO, f32x4::ZERO);
+    for population in &own.populations[..kinds] {
+        let (share, mean, sd) = (population.share, population.mean_s, population.sd_s);
+        longest = longest.fast_max(mean + sd.fast_max(f32x4::splat(1e-6)) * f32x4::splat(PROMPT_DEVIATIONS));
+        held += share * mean;
+        second += share * (mean * mean + sd * sd);
+    }
+    let failure = unit(f32x4::ONE - (f32x4::ONE - own.failure));
+    let variance = (second - held * held).fast_max(f32x4::ZERO);
+    let longest = longest.to_array();
+    let longest_s = longest[0].max(longest[1]).max(longest[2].max(longest[3]));
+    if own.all_local {
+        return Prompt { longest_s, failure, held_s: held, variance };
+    }
+    let over = |lanes: f32x4| over_zones(own, lanes, None);
+    Prompt { longest_s, failure: unit(over(failure)), held_s: over(held), variance: over(variance) }
+}
+
+fn timed_reply(topology: &Topology, call: &CallTable, callee: &ServiceState, cut: Option<f32x4>) -> Reply {
     if let Some(needed) = call.quorum {
         return poll(call, callee, needed, cut);
     }
@@ -188,6 +233,7 @@ fn everywhere(lanes: f32x4, zone: usize) -> f32x4 {
 }
 
 /// What callers in each zone meet of something that the answering zones have.
+#[inline(always)]
 pub(super) fn over_zones(callee: &ServiceState, lanes: f32x4, cut: Option<f32x4>) -> f32x4 {
     if callee.all_local {
         return lanes;
@@ -196,6 +242,7 @@ pub(super) fn over_zones(callee: &ServiceState, lanes: f32x4, cut: Option<f32x4>
 }
 
 /// What faults of the network and stale secrets make of a reply.
+#[inline(never)]
 pub(super) fn disturb(table: &CallTable, call: &CallState, reply: Reply) -> Reply {
     let one = f32x4::ONE;
     let timeout = f32x4::splat(table.timeout_s);

@@ -5,100 +5,136 @@ use crate::{
     scenario::{CallMode, ServiceClass},
     simulation::{
         replicas,
-        replies::{disturb, entry_reply, over_zones, reply},
+        replies::{Reply, Shared, disturb, entry_reply, over_zones, prompt, reply},
         requests::memory,
         settling::settle,
         tenants,
     },
     state::{CallState, ClusterState, HEALTHY, IMPAIRED, ServiceState},
-    topology::{ServiceTable, Topology},
+    topology::{CallTable, ServiceTable, Topology},
 };
 
 /// Slope with which messages turn late around their deadline.
 const LATE_POWER: i32 = 8;
 
 pub(super) fn backward(topology: &Topology, state: &mut ClusterState) {
-    let dt = topology.tick_s;
-    let ClusterState { services, calls, condition, .. } = state;
-    let (any_wrong, any_lasting, cut) = (condition.wrong, condition.lasting, condition.cut());
+    let ClusterState { services, calls, condition, disturbed, .. } = state;
+    let shared = Shared { any_wrong: condition.wrong, any_lasting: condition.lasting, cut: condition.cut() };
     for &service in topology.order.iter().rev() {
         let service = service as usize;
         let table = &topology.services[service];
-        let (mut success, mut right, mut curable) = (f32x4::ONE, f32x4::ONE, f32x4::ONE);
-        let (mut mean, mut variance) = (f32x4::ZERO, f32x4::ZERO);
-        for index in table.calls.clone() {
-            let call = &topology.calls[index];
-            let edge = &mut calls[index];
-            let mut reply = reply(topology, call, &services[call.to], cut);
-            if state.disturbed && edge.is_disturbed() {
+        let mut all = Calls::NONE;
+        for (call, edge) in topology.calls[table.calls.clone()].iter().zip(&mut calls[table.calls.clone()]) {
+            let mut reply = reply(topology, call, &services[call.to], &shared);
+            if *disturbed && edge.is_disturbed() {
                 reply = disturb(call, edge, reply);
             }
-            let lasting = any_lasting.then(|| lasting(edge, &services[call.to], cut));
+            let lasting = shared.any_lasting.then(|| lasting(edge, &services[call.to], shared.cut));
             let attempts = settle(topology, call, edge, &reply, lasting);
-            if any_wrong {
+            if shared.any_wrong {
                 edge.wrong = reply.wrong;
             }
+            let own = &mut services[service];
             match call.mode {
-                CallMode::Sync | CallMode::Miss => {
-                    let missed = if call.mode == CallMode::Miss { 1.0 - services[service].hit_ratio } else { 1.0 };
-                    let times = f32x4::splat(call.calls * missed);
-                    let waits = f32x4::splat(call.calls * missed * call.waits);
-                    // A request makes the whole number of calls or one more, and none where it hits: they differ by that.
-                    let uneven = (missed * call.calls_square - (call.calls * missed) * (call.calls * missed)).max(0.0);
-                    let uneven = f32x4::splat(uneven * call.waits);
-                    if any_wrong {
-                        right *= unit(f32x4::ONE - times.fast_min(f32x4::ONE) * edge.wrong)
-                            * further_calls(call.calls * missed, edge.wrong, 0.0);
-                    }
-                    let fallback = if edge.trickles && !edge.held_open { 0.0 } else { call.fallback };
-                    if let Some(lasting) = lasting {
-                        let hit = times.fast_min(f32x4::ONE) * f32x4::splat(1.0 - fallback);
-                        curable *= f32x4::ONE - hit * lasting;
-                    }
-                    success *=
-                        unit(f32x4::ONE - times.fast_min(f32x4::ONE) * edge.failure * f32x4::splat(1.0 - fallback))
-                            * further_calls(call.calls * missed, edge.failure, fallback);
-                    let backoff = (attempts - f32x4::ONE) * f32x4::splat(call.backoff_s);
-                    let pass = f32x4::splat(edge.passing());
-                    let one = attempts * reply.held_s + backoff;
-                    mean += waits * pass * one;
-                    variance += pass * (waits * attempts * reply.variance + uneven * one * one);
+                CallMode::Sync => all.wait(call, edge, &reply, attempts, 1.0, lasting, shared.any_wrong),
+                CallMode::Miss => {
+                    all.wait(call, edge, &reply, attempts, 1.0 - own.hit_ratio, lasting, shared.any_wrong);
+                    fill(table, edge, own);
                 }
                 CallMode::Consume => {
                     // What is delivered again is late, not lost.
                     let again = edge.failure * f32x4::splat(table.redelivery);
-                    success *= f32x4::ONE - (edge.failure - again);
+                    all.success *= f32x4::ONE - (edge.failure - again);
                     let returned = edge.first_per_s * again;
-                    services[service].depth += returned * f32x4::splat(dt / call.calls.max(1e-6));
+                    own.depth += returned * f32x4::splat(topology.tick_s / call.calls.max(1e-6));
                 }
                 CallMode::Async => {}
             }
-            if call.mode == CallMode::Miss {
-                let own = &mut services[service];
-                let flow = edge.first_per_s.reduce_add();
-                let filled =
-                    if flow > 0.0 { (edge.first_per_s * (f32x4::ONE - edge.failure)).reduce_add() / flow } else { 0.0 };
-                own.hit_ratio += (own.hit_limit - own.hit_ratio) * table.fill_step * filled;
-                own.hit_ratio -= own.hit_ratio * table.evict_step;
-            }
-        }
-        if table.class == ServiceClass::Broker {
-            success *= in_time(table, &services[service]);
         }
         let own = &mut services[service];
-        if any_wrong {
+        if table.class == ServiceClass::Broker {
+            all.success *= in_time(table, own);
+        }
+        if shared.any_wrong {
             // While there are no impaired replicas, what share they last had is not touched.
             let impaired = if own.has_impaired { own.populations[IMPAIRED].share } else { f32x4::ZERO };
             let impaired = impaired * f32x4::splat(own.impairment.wrong);
             let right_alone = (f32x4::ONE - impaired) * f32x4::splat(1.0 - own.condition.wrong);
-            own.wrong = f32x4::ONE - right * right_alone;
+            own.wrong = f32x4::ONE - all.right * right_alone;
         }
-        if any_lasting {
-            own.lasting = f32x4::ONE - curable * (f32x4::ONE - own.write_error);
+        if shared.any_lasting {
+            own.lasting = f32x4::ONE - all.curable * (f32x4::ONE - own.write_error);
         }
-        finish(table, own, success, mean, variance, dt);
+        finish(table, own, &all, topology.tick_s);
+        own.prompt = prompt(topology, own, shared.cut);
     }
     edge(topology, state);
+}
+
+/// What a request's calls come to, by the caller's zone.
+struct Calls {
+    /// Ratio of requests whose calls all succeed, all answer rightly, and of those that do not fail lastingly.
+    success: f32x4,
+    right: f32x4,
+    curable: f32x4,
+    /// Seconds that a request waits for them, mean and variance.
+    mean_s: f32x4,
+    variance: f32x4,
+}
+
+impl Calls {
+    const NONE: Self = Self {
+        success: f32x4::ONE,
+        right: f32x4::ONE,
+        curable: f32x4::ONE,
+        mean_s: f32x4::ZERO,
+        variance: f32x4::ZERO,
+    };
+
+    /// Adds a call that the request waits for, where it makes it at all.
+    #[inline(always)]
+    #[allow(clippy::too_many_arguments)]
+    fn wait(
+        &mut self,
+        call: &CallTable,
+        edge: &CallState,
+        reply: &Reply,
+        attempts: f32x4,
+        missed: f32,
+        lasting: Option<f32x4>,
+        any_wrong: bool,
+    ) {
+        let times = f32x4::splat(call.calls * missed);
+        let waits = f32x4::splat(call.calls * missed * call.waits);
+        // A request makes the whole number of calls or one more, and none where it hits: they differ by that.
+        let uneven = (missed * call.calls_square - (call.calls * missed) * (call.calls * missed)).max(0.0);
+        let uneven = f32x4::splat(uneven * call.waits);
+        if any_wrong {
+            self.right *= unit(f32x4::ONE - times.fast_min(f32x4::ONE) * edge.wrong)
+                * further_calls(call.calls * missed, edge.wrong, 0.0);
+        }
+        let fallback = if edge.trickles && !edge.held_open { 0.0 } else { call.fallback };
+        if let Some(lasting) = lasting {
+            let hit = times.fast_min(f32x4::ONE) * f32x4::splat(1.0 - fallback);
+            self.curable *= f32x4::ONE - hit * lasting;
+        }
+        let first = unit(f32x4::ONE - times.fast_min(f32x4::ONE) * edge.failure * f32x4::splat(1.0 - fallback));
+        let further = call.calls * missed;
+        self.success *= if further > 1.0 { first * further_calls(further, edge.failure, fallback) } else { first };
+        let backoff = (attempts - f32x4::ONE) * f32x4::splat(call.backoff_s);
+        let pass = f32x4::splat(edge.passing());
+        let one = attempts * reply.held_s + backoff;
+        self.mean_s += waits * pass * one;
+        self.variance += pass * (waits * attempts * reply.variance + uneven * one * one);
+    }
+}
+
+/// Answers to what a cache missed fill it, and its entries expire.
+fn fill(table: &ServiceTable, edge: &CallState, own: &mut ServiceState) {
+    let flow = edge.first_per_s.reduce_add();
+    let filled = if flow > 0.0 { (edge.first_per_s * (f32x4::ONE - edge.failure)).reduce_add() / flow } else { 0.0 };
+    own.hit_ratio += (own.hit_limit - own.hit_ratio) * table.fill_step * filled;
+    own.hit_ratio -= own.hit_ratio * table.evict_step;
 }
 
 /// Ratio of calls that fail however often they are tried: another attempt writes to the same missing primary, or shows
@@ -200,21 +236,15 @@ fn in_time(table: &ServiceTable, own: &ServiceState) -> f32x4 {
 }
 
 /// Completes a service's tick: whole response times, failures and sessions.
-fn finish(
-    table: &ServiceTable,
-    own: &mut ServiceState,
-    calls_success: f32x4,
-    calls_mean: f32x4,
-    calls_variance: f32x4,
-    dt: f32,
-) {
-    own.calls_mean_s = calls_mean;
-    own.calls_success = calls_success;
-    own.failure = unit(f32x4::ONE - own.own_success * calls_success);
+#[inline(always)]
+fn finish(table: &ServiceTable, own: &mut ServiceState, calls: &Calls, dt: f32) {
+    own.calls_mean_s = calls.mean_s;
+    own.calls_success = calls.success;
+    own.failure = unit(f32x4::ONE - own.own_success * calls.success);
     let kinds = if own.has_impaired { 2 } else { 1 };
     for population in &mut own.populations[..kinds] {
-        population.mean_s = population.own_mean_s + calls_mean;
-        population.sd_s = (population.own_sd_s * population.own_sd_s + calls_variance).sqrt();
+        population.mean_s = population.own_mean_s + calls.mean_s;
+        population.sd_s = (population.own_sd_s * population.own_sd_s + calls.variance).sqrt();
     }
     let requests = own.offered_per_s * f32x4::splat(dt);
     own.telemetry.counted_ticks += 1;

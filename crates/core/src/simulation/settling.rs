@@ -24,6 +24,7 @@ const BUDGET_WINDOW_S: f32 = 10.0;
 /// Settles a call's tick: final failures, retries under the budget, the breaker. Returns attempts per call.
 ///
 /// Failures that last are those that another attempt would meet again; the others strike each attempt anew.
+#[inline(always)]
 pub(super) fn settle(
     topology: &Topology,
     table: &CallTable,
@@ -40,7 +41,11 @@ pub(super) fn settle(
     };
     call.failure = unit(f32x4::ONE - f32x4::splat(call.passing()) * (f32x4::ONE - last));
     if call.retries > 0 || call.retrying {
-        grant_retries(table, call, reply, lasting, topology.tick_s);
+        if call.retrying || failure.simd_gt(f32x4::ZERO).any() {
+            grant_retries(table, call, reply, lasting, topology.tick_s);
+        } else {
+            save_tokens(table, call, topology.tick_s);
+        }
     }
     if call.guarded {
         breaker(topology, call, failure);
@@ -67,18 +72,34 @@ fn tries(call: &CallState, failure: f32x4) -> f32x4 {
     (0..call.retries).fold(f32x4::ONE, |attempts, _| f32x4::ONE + failure * call.allowed * attempts)
 }
 
+/// Grants nothing, as nothing failed: budgets save up.
+#[inline(always)]
+fn save_tokens(table: &CallTable, call: &mut CallState, dt: f32) {
+    if call.budgeted {
+        call.tokens = tokens(table, call, dt);
+        call.allowed = f32x4::ONE;
+    }
+    call.granted_per_s = f32x4::ZERO;
+    call.granted_at_once_per_s = f32x4::ZERO;
+}
+
+/// The budget in calls with what this tick adds.
+#[inline(always)]
+fn tokens(table: &CallTable, call: &CallState, dt: f32) -> f32x4 {
+    let rate = call.first_per_s * f32x4::splat(table.budget.unwrap_or(0.0)) + f32x4::splat(BUDGET_FLOOR_PER_S);
+    (call.tokens + rate * f32x4::splat(dt)).fast_min(rate * f32x4::splat(BUDGET_WINDOW_S))
+}
+
 /// Lets as many retries wait for their turn as there are calls with tries left, and the budget has tokens for.
 fn grant_retries(table: &CallTable, call: &mut CallState, reply: &Reply, lasting: Option<f32x4>, dt: f32) {
     let zero = f32x4::ZERO;
-    let fails = reply.failure.simd_gt(zero).any();
-    let wants = if fails || call.retrying { wanted_retries(call, reply, lasting, dt) } else { [zero; MOST_RETRIES] };
-    let wanted =
-        if fails { wants.iter().take(usize::from(call.retries)).fold(zero, |sum, &wants| sum + wants) } else { zero };
+    let mut wants = [zero; MOST_RETRIES];
+    let retries = usize::from(call.retries).min(MOST_RETRIES);
+    let wanted = wanted_retries(call, reply, lasting, dt, &mut wants[..retries]);
     let none = !wanted.simd_gt(zero).any();
     let mut granted = wanted;
     if call.budgeted {
-        let rate = call.first_per_s * f32x4::splat(table.budget.unwrap_or(0.0)) + f32x4::splat(BUDGET_FLOOR_PER_S);
-        let tokens = (call.tokens + rate * f32x4::splat(dt)).fast_min(rate * f32x4::splat(BUDGET_WINDOW_S));
+        let tokens = tokens(table, call, dt);
         granted = wanted.fast_min(tokens * f32x4::splat(1.0 / dt));
         call.tokens = (tokens - granted * f32x4::splat(dt)).fast_max(zero);
         call.allowed = if none {
@@ -95,40 +116,61 @@ fn grant_retries(table: &CallTable, call: &mut CallState, reply: &Reply, lasting
     call.granted_at_once_per_s = granted * unit(f32x4::ONE - ratio(reply.late, reply.failure));
     call.retrying = true;
     let kept = ratio(granted, wanted) * f32x4::splat(dt);
-    for (tried, wants) in call.tried.iter_mut().zip(wants).take(usize::from(call.retries)) {
-        *tried += wants * kept;
+    for (tried, wants) in call.tried.iter_mut().zip(&wants[..retries]) {
+        *tried += *wants * kept;
     }
 }
 
-/// Attempts per second that fail with tries left, by the retries that their calls will have made with the next one.
-#[inline]
-fn wanted_retries(call: &mut CallState, reply: &Reply, lasting: Option<f32x4>, dt: f32) -> [f32x4; MOST_RETRIES] {
-    let repeated = take_due(call, f32x4::splat(dt));
-    let mut wants = [f32x4::ZERO; MOST_RETRIES];
+/// Attempts per second that fail with tries left, by the retries that their calls will have made with the next one; returns
+/// their sum.
+#[inline(always)]
+fn wanted_retries(
+    call: &mut CallState,
+    reply: &Reply,
+    lasting: Option<f32x4>,
+    dt: f32,
+    wants: &mut [f32x4],
+) -> f32x4 {
     let mut attempts = call.first_per_s * f32x4::splat(call.passing());
-    for (tries, wants) in wants.iter_mut().enumerate().take(usize::from(call.retries)) {
+    let due = call.retrying.then(|| Due::new(call, f32x4::splat(dt)));
+    let mut sum = f32x4::ZERO;
+    for (tries, (wants, tried)) in wants.iter_mut().zip(&mut call.tried).enumerate() {
         *wants = attempts * lasting.map_or(reply.failure, |lasting| failure_after(tries, reply.failure, lasting));
-        attempts = repeated[tries];
+        sum += *wants;
+        attempts = due.as_ref().map_or(f32x4::ZERO, |due| due.take(tried));
     }
-    wants
+    if let Some(due) = due {
+        for tried in &mut call.tried[wants.len()..] {
+            due.take(tried);
+        }
+    }
+    sum
 }
 
-/// Takes this tick's retries out of those that waited; returns the attempts per second that were a call's first, second, …
-/// retry. Those that are due are as those that wait.
-fn take_due(call: &mut CallState, dt: f32x4) -> [f32x4; MOST_RETRIES] {
-    let mut repeated = [f32x4::ZERO; MOST_RETRIES];
-    if !call.retrying {
-        return repeated;
+/// This tick's retries among those that waited: those that are due are as those that wait.
+struct Due {
+    /// Share of those that waited that is due, and the attempts per second that each of them stands for.
+    gone: f32x4,
+    each: f32x4,
+}
+
+impl Due {
+    #[inline(always)]
+    fn new(call: &CallState, dt: f32x4) -> Self {
+        let due = call.due_per_s * dt;
+        let waiting = call.waiting.iter().fold(call.backing_off + due, |sum, &stage| sum + stage);
+        let all = call.tried.iter().fold(f32x4::ZERO, |sum, &tried| sum + tried);
+        let sent = call.due_per_s * f32x4::splat(call.passing());
+        Self { gone: ratio(due, waiting), each: ratio(sent, all) }
     }
-    let due = call.due_per_s * dt;
-    let waiting = call.waiting.iter().fold(call.backing_off + due, |sum, &stage| sum + stage);
-    let all = call.tried.iter().fold(f32x4::ZERO, |sum, &tried| sum + tried);
-    let (gone, each) = (ratio(due, waiting), ratio(call.due_per_s * f32x4::splat(call.passing()), all));
-    for (tried, repeated) in call.tried.iter_mut().zip(&mut repeated) {
-        *repeated = *tried * each;
-        *tried -= *tried * gone;
+
+    /// Takes those that are due out of those that made as many tries; returns their attempts per second.
+    #[inline(always)]
+    fn take(&self, tried: &mut f32x4) -> f32x4 {
+        let repeated = *tried * self.each;
+        *tried -= *tried * self.gone;
+        repeated
     }
-    repeated
 }
 
 /// Ratio of attempts that fail among those of calls that failed so many times before: where some failures last, calls

@@ -5,7 +5,7 @@ use crate::{
     level::{Level, Split},
     state::{
         Accounts, AutoscalerState, CallState, ClusterCondition, ClusterState, DatabaseState, Impairment, NEVER,
-        NodeState, Placement, Population, Remedies, ServiceCondition, ServiceState, ServiceTelemetry, Shed,
+        NodeState, Placement, Population, Prompt, Remedies, ServiceCondition, ServiceState, ServiceTelemetry, Shed,
         parts::RECOMMENDATIONS,
     },
     topology::{DELAY_STAGES, MOST_RETRIES, STARTUP_STAGES, Topology},
@@ -102,6 +102,7 @@ impl ClusterState {
                 failure: zero,
                 calls_mean_s: zero,
                 calls_success: f32x4::ONE,
+                prompt: Prompt { longest_s: f32::INFINITY, failure: zero, held_s: zero, variance: zero },
                 hit_ratio: table.hit_ratio,
                 hit_limit: table.hit_ratio,
                 sessions: 1.0,

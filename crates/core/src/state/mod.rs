@@ -146,8 +146,18 @@ impl Placement {
             + self.crashed[node]
     }
 
+    /// The same of every node.
+    pub(crate) fn on_nodes(&self) -> f32x8 {
+        let [healthy, impaired] = self.running.map(f32x8::from);
+        let starting = self.starting.iter().fold(f32x8::ZERO, |sum, &stage| sum + f32x8::from(stage));
+        healthy + impaired + starting + f32x8::from(self.crashed)
+    }
+
     /// Adds what runs in amounts below `speck` to where there is most, so that no rounding leaves replicas behind.
     pub(crate) fn sweep(&mut self, speck: f32) {
+        if !self.has_specks(speck) {
+            return;
+        }
         let mut swept = 0.0;
         for running in self.running.iter_mut().flatten().filter(|running| **running < speck) {
             swept += std::mem::take(running);
@@ -159,9 +169,23 @@ impl Placement {
         }
     }
 
+    /// Whether anything runs in an amount below `speck`.
+    fn has_specks(&self, speck: f32) -> bool {
+        let [healthy, impaired] = self.running.map(f32x8::from);
+        let is_speck = |running: f32x8| running.simd_ne(f32x8::ZERO) & running.simd_lt(f32x8::splat(speck));
+        (is_speck(healthy) | is_speck(impaired)).any()
+    }
+
     /// Replicas that run, summed in the nodes' order on every machine.
     pub(crate) fn running(&self) -> f32 {
         self.running.iter().flatten().sum()
+    }
+
+    /// Whether any replica starts, has crashed, or is not yet placed.
+    pub(crate) fn is_incomplete(&self) -> bool {
+        let positive = |lanes: &[f32; NODE_LANES]| f32x8::from(*lanes).simd_gt(f32x8::ZERO);
+        let starting = self.starting.iter().fold(positive(&self.crashed), |any, stage| any | positive(stage));
+        self.unplaced > 0.0 || starting.any()
     }
 
     /// Replicas starting, crashed or not yet placed.
@@ -233,6 +257,8 @@ pub(crate) struct ServiceState {
     pub calls_mean_s: f32x4,
     /// See `calls_mean_s`.
     pub calls_success: f32x4,
+    /// What callers in no hurry see of it.
+    pub prompt: Prompt,
     /// Hit ratio of a cache, and the one that its replicas' size allows.
     pub hit_ratio: f32,
     /// See `hit_ratio`.
@@ -254,6 +280,17 @@ pub(crate) struct ServiceState {
     pub requests: f32x4,
     pub failures: f32x4,
     pub telemetry: ServiceTelemetry,
+}
+
+/// What callers see of a service that answers all of them long before their timeouts.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Prompt {
+    /// Seconds within which every answer comes.
+    pub longest_s: f32,
+    /// Ratio of attempts that fail, and the seconds that an attempt holds its caller, mean and variance.
+    pub failure: f32x4,
+    pub held_s: f32x4,
+    pub variance: f32x4,
 }
 
 /// What the last scrapes of a service said.
