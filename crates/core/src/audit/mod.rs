@@ -274,7 +274,8 @@ impl Witness for Audit {
             self.answers(table, entry, &state.services[table.to], is_plain);
         }
         let is_plain = is_plain && !state.condition.cut_off.simd_gt(f32x4::ZERO).any();
-        for (table, call) in topology.calls.iter().zip(&state.calls) {
+        let calls = topology.calls.iter().zip(&state.calls);
+        for (table, call) in calls.filter(|(table, call)| !table.is_unheard(call)) {
             let callee = &state.services[table.to];
             let is_direct = table.quorum.is_none() && callee.all_local && !call.is_disturbed();
             self.answers(table, call, callee, is_plain && is_direct);

@@ -34,6 +34,7 @@ fn set_stale(topology: &Topology, state: &mut ClusterState, service: usize, chan
     for (_, call) in topology.calls.iter().zip(&mut state.calls).filter(|(table, _)| table.to == service) {
         call.stale_secret = change(call.stale_secret);
     }
+    state.has_stale_secrets = true;
 }
 
 impl FaultModel for ExpiredSecret {

@@ -32,10 +32,10 @@ pub(crate) struct Step {
 /// A move by this share of the requests and servers there are, beyond which a tangent says little.
 const FAR: f32 = 0.25;
 
-/// Moves the queues in the given lanes by a step, implicitly: whatever its length, they neither empty below 0 nor fill
+/// Moves the queues in the lanes whose bits are set by a step, implicitly: whatever its length, they neither empty below 0 nor fill
 /// beyond their limit, nor swing around where they settle.
 #[inline(always)]
-pub(crate) fn step(table: &QueueTable, flow: &Flow, lanes: &[usize]) -> Step {
+pub(crate) fn step(table: &QueueTable, flow: &Flow, lanes: u32) -> Step {
     let now = table.read(flow.servers, flow.before, lanes);
     let step = unrefused(flow, &now);
     let moved = (step.after - flow.before).abs().simd_gt(f32x4::splat(FAR) * (flow.before + flow.servers));
@@ -91,7 +91,7 @@ fn bounded(
     flow: &Flow,
     now: &Reading,
     (unrefused, is_open): (f32x4, f32x4),
-    lanes: &[usize],
+    lanes: u32,
 ) -> Step {
     let splat = f32x4::splat;
     let full = flow.limit.fast_max(flow.before);
@@ -104,7 +104,7 @@ fn bounded(
     let (mut open, mut last) = (is_open, first);
     for _ in 0..ITERATIONS {
         x = x.fast_max(low).fast_min(high);
-        let (at, missing, next) = rates(flow, &table.read(flow.servers, x, lanes), x);
+        let (at, missing, next) = rates(flow, &table.read(flow.servers, x, lanes & open.to_bitmask()), x);
         last = Step {
             after: open.bitselect(at.after, last.after),
             admitted: open.bitselect(at.admitted, last.admitted),

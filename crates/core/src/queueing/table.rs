@@ -1,7 +1,7 @@
 //! Stationary queues inverted: what a queue serves and admits, as a table over the requests in it.
 
 use super::build::{ROWS, row, row_without_waiting};
-use crate::lanes::f32x4;
+use crate::lanes::{ZONE_LANES, f32x4};
 
 /// Columns of the table, over [`Scale::position`].
 pub(super) const COLUMNS: usize = 209;
@@ -47,7 +47,8 @@ impl Scale {
 /// server `b(x) = h(K - x)`, as what is free of a queue above 1 is what is taken of one below.
 #[derive(Debug)]
 pub(crate) struct QueueTable {
-    rows: Vec<[[f32; CELL]; COLUMNS]>,
+    /// Row by row.
+    cells: Vec<[f32; CELL]>,
     /// By servers, rounded down: the row below.
     places: Vec<Place>,
     share: f32,
@@ -57,7 +58,8 @@ pub(crate) struct QueueTable {
 /// Where a number of servers lies between two rows.
 #[derive(Clone, Copy, Debug)]
 struct Place {
-    row: usize,
+    /// The row's first cell.
+    cell: u32,
     servers: f32,
     per_row: f32,
 }
@@ -93,10 +95,10 @@ impl QueueTable {
         let place = |servers: u16| {
             let row = ROWS.partition_point(|&row| row <= servers.max(1)).clamp(1, reached) - 1;
             let (low, high) = (f32::from(ROWS[row]), f32::from(ROWS[row + 1]));
-            Place { row, servers: low, per_row: 1.0 / (high - low) }
+            Place { cell: (row * COLUMNS) as u32, servers: low, per_row: 1.0 / (high - low) }
         };
         Self {
-            rows: (0..=reached).map(|index| row(index, &scale)).collect(),
+            cells: (0..=reached).flat_map(|index| row(index, &scale)).collect(),
             places: (0..=ROWS[reached]).map(place).collect(),
             share: scale.share as f32,
             bound: scale.bound as f32,
@@ -104,9 +106,9 @@ impl QueueTable {
     }
 
     /// What the table says of queues with so many servers each (fractions are interpolated) and so many requests, in
-    /// the given lanes.
+    /// the lanes whose bits are set.
     #[inline(always)]
-    pub(super) fn read(&self, servers: f32x4, x: f32x4, lanes: &[usize]) -> Reading {
+    pub(super) fn read(&self, servers: f32x4, x: f32x4, lanes: u32) -> Reading {
         let one = f32x4::ONE;
         let per_server = one / servers.fast_max(f32x4::splat(LEAST_SERVERS));
         let z = x * per_server;
@@ -114,19 +116,24 @@ impl QueueTable {
         let (share, bound) = (f32x4::splat(self.share), f32x4::splat(self.bound));
         let position = (share * z * rest + bound * z).fast_min(f32x4::splat((COLUMNS - 1) as f32));
         let columns_per_request = (share * rest * rest + bound) * per_server;
-        let (servers_of, positions) = (servers.to_array(), position.to_array());
+        let columns = position.fast_trunc_int();
+        let along = position - f32x4::from_i32x4(columns);
+        let (counts, columns, along) = (servers.fast_trunc_int().to_array(), columns.to_array(), along.to_array());
+        let servers_of = servers.to_array();
         let (mut values, mut slopes) = ([one; 4], [f32x4::ZERO; 4]);
-        for &lane in lanes {
-            let place = self.places[(servers_of[lane] as usize).min(self.places.len() - 1)];
+        for lane in (0..ZONE_LANES).filter(|lane| lanes >> lane & 1 != 0) {
+            let place = self.places[(counts[lane] as usize).min(self.places.len() - 1)];
             let across = f32x4::splat(((servers_of[lane] - place.servers) * place.per_row).clamp(0.0, 1.0));
-            let column = (positions[lane] as usize).min(COLUMNS - 2);
-            let along = f32x4::splat(positions[lane] - column as f32);
-            let cell = |row: usize, column: usize| f32x4::from(self.rows[row][column]);
-            let (near, far) = (cell(place.row, column), cell(place.row, column + 1));
-            let first = near + across * (cell(place.row + 1, column) - near);
-            let second = far + across * (cell(place.row + 1, column + 1) - far);
-            slopes[lane] = second - first;
-            values[lane] = first + along * slopes[lane];
+            // The last column has no next one: it is reached from the one before.
+            let is_last = columns[lane] as usize > COLUMNS - 2;
+            let first = place.cell as usize + (columns[lane] as usize).min(COLUMNS - 2);
+            let along = f32x4::splat(if is_last { 1.0 } else { along[lane] });
+            let window = &self.cells[first..first + COLUMNS + 2];
+            let (near, far) = (f32x4::from(window[0]), f32x4::from(window[1]));
+            let low = near + across * (f32x4::from(window[COLUMNS]) - near);
+            let high = far + across * (f32x4::from(window[COLUMNS + 1]) - far);
+            slopes[lane] = high - low;
+            values[lane] = low + along * slopes[lane];
         }
         let [h, b, waiting, free] = f32x4::transpose(values);
         let [h_slope, b_slope, ..] = f32x4::transpose(slopes);

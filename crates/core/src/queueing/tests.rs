@@ -37,14 +37,14 @@ fn flow(servers: f32, limit: f32, rho: f32, before: f32, dt: f32) -> Flow {
 fn settled(table: &QueueTable, servers: f32, limit: f32, rho: f32, dt: f32) -> (f64, f64) {
     let mut x = 0.0;
     for _ in 0..100_000 {
-        let next = step(table, &flow(servers, limit, rho, x, dt), &[0]);
+        let next = step(table, &flow(servers, limit, rho, x, dt), 1);
         let moved = (lane(next.after, 0) - x).abs();
         x = lane(next.after, 0);
         if moved <= 3e-7 * x {
             break;
         }
     }
-    let last = step(table, &flow(servers, limit, rho, x, dt), &[0]);
+    let last = step(table, &flow(servers, limit, rho, x, dt), 1);
     (f64::from(x), 1.0 - f64::from(lane(last.admitted, 0) / (servers * rho)))
 }
 
@@ -115,7 +115,7 @@ fn without_a_bound_the_table_gives_the_number_in_system_within_one_percent() {
                 let rho = f64::from(percent) / 100.0;
                 let x = number_in_system(servers, rho);
                 let c = f32x4::splat(f32::from(servers));
-                let h = f64::from(lane(table.read(c, f32x4::splat(x as f32), &[0]).h, 0));
+                let h = f64::from(lane(table.read(c, f32x4::splat(x as f32), 1).h, 0));
                 // At this h the steady state for load rho is x' = h rho / (1 - rho).
                 let error = (h * rho / (1.0 - rho) - x).abs() / x;
                 let allowed = if servers <= 256 { 0.01 } else { 0.02 };
@@ -167,7 +167,7 @@ fn a_step_of_any_length_stays_within_the_queue_and_loses_nothing() {
         extreme(&mut flow.capacity, 1e-6);
         extreme(&mut flow.offered, 1e-9);
         for _ in 0..8 {
-            let Step { after, admitted, served, waiting } = step(&table, &flow, &[0, 2]);
+            let Step { after, admitted, served, waiting } = step(&table, &flow, 0b101);
             let of = |lanes: f32x4| f64::from(lane(lanes, 2));
             let dt = of(flow.dt);
             let most = of(flow.limit).max(of(flow.before));
@@ -200,7 +200,7 @@ fn a_queue_does_not_swing_around_where_it_settles() {
             let mut x = (rest * away).min(k);
             let mut crossed = 0;
             for _ in 0..8 {
-                let next = of(step(&table, &flow(c, k, rho, x, dt), &[0]).after);
+                let next = of(step(&table, &flow(c, k, rho, x, dt), 1).after);
                 let (was, is) = (x - rest, next - rest);
                 assert!(is.abs() <= was.abs() + noise, "{start:?}: {x} to {next}, settles at {rest}");
                 crossed += u32::from(was * is < 0.0 && is.abs() > noise);

@@ -13,22 +13,33 @@ const LEAST_WEIGHT: f32 = 0.02;
 
 /// Writes which actions are legal.
 pub(crate) fn mask(topology: &Topology, state: &ClusterState, out: &mut [bool]) {
-    for (index, legal) in out.iter_mut().enumerate() {
-        *legal = topology.action(index).is_some_and(|action| is_legal(topology, state, action));
+    let room = placement::Room::new(topology, state);
+    for (action, legal) in topology.actions().iter().zip(out.iter_mut()) {
+        *legal = action.is_some_and(|action| is_open(topology, state, &room, action));
+    }
+    for &(_, pending) in state.pending.iter().filter(|(_, pending)| *pending != Action::NoOp) {
+        if let Some(index) = topology.action_index(pending)
+            && let Some(legal) = out.get_mut(index)
+        {
+            *legal = false;
+        }
     }
 }
 
 pub(crate) fn is_legal(topology: &Topology, state: &ClusterState, action: Action) -> bool {
-    if state.pending.iter().any(|&(_, pending)| pending == action && action != Action::NoOp) {
-        return false;
-    }
+    let is_pending = state.pending.iter().any(|&(_, pending)| pending == action && action != Action::NoOp);
+    !is_pending && is_open(topology, state, &placement::Room::new(topology, state), action)
+}
+
+/// Whether an action that is not under way is legal.
+#[inline(always)]
+fn is_open(topology: &Topology, state: &ClusterState, room: &placement::Room, action: Action) -> bool {
     match action {
         Action::NoOp | Action::RebalanceAll => true,
         Action::Restart(service) => state.services[service.index()].restart_left == [0.0; 2],
         Action::ScaleUp(service) => {
-            let desired = state.services[service.index()].wanted;
-            desired + 0.5 < topology.services[service.index()].max_replicas
-                && placement::has_room(topology, state, service.index())
+            let (table, own) = (&topology.services[service.index()], &state.services[service.index()]);
+            own.wanted + 0.5 < table.max_replicas && room.fits(topology, table)
         }
         Action::ScaleDown(service) => {
             let desired = state.services[service.index()].wanted;

@@ -1,7 +1,7 @@
 //! Where replicas go: scaling, placing on nodes, draining nodes.
 
 use crate::{
-    lanes::f32x8,
+    lanes::{NODE_LANES, ZONE_LANES, f32x8},
     simulation::replicas::{SPECK, Stop, stop},
     state::{ClusterState, HEALTHY, IMPAIRED, ServiceState},
     topology::{STARTUP_STAGES, ServiceTable, Topology},
@@ -89,35 +89,52 @@ fn roomiest(topology: &Topology, state: &ClusterState, service: usize) -> Option
         (0..topology.nodes.len()).filter(|&n| topology.nodes[n].zone == zone).map(|n| own.on_node(n)).sum()
     };
     let load = |node: usize| state.cores_used[node] / topology.nodes[node].cores;
-    (0..topology.nodes.len()).filter(|&node| takes(topology, state, table, node)).min_by(|&a, &b| {
+    let room = Room::new(topology, state);
+    let takes = |&node: &usize| {
+        let (host, own) = (&topology.nodes[node], &state.nodes[node]);
+        let is_able = own.up && !own.stuck && own.disk < 1.0 && table.zone_bits >> host.zone & 1 != 0;
+        is_able && has_room(&room.nodes[node], table.cores)
+    };
+    (0..topology.nodes.len()).filter(takes).min_by(|&a, &b| {
         let (zone_a, zone_b) = (topology.nodes[a].zone, topology.nodes[b].zone);
         in_zone(zone_a).total_cmp(&in_zone(zone_b)).then(load(a).total_cmp(&load(b))).then(a.cmp(&b))
     })
 }
 
-/// Whether some node that is not drained has cores for one more replica of a service: what an operator can know.
-pub(crate) fn has_room(topology: &Topology, state: &ClusterState, service: usize) -> bool {
-    (0..topology.nodes.len()).any(|node| fits(topology, state, &topology.services[service], node))
+/// Cores that are left on the nodes that are not drained, and within their zones' quotas: what an operator can know.
+pub(crate) struct Room {
+    /// Requested, and allowed, on each node and in its zone.
+    nodes: [[f32; 4]; NODE_LANES],
 }
 
-/// Whether a node can take one more replica of a service.
-fn takes(topology: &Topology, state: &ClusterState, table: &ServiceTable, node: usize) -> bool {
-    let own = &state.nodes[node];
-    own.up && !own.stuck && own.disk < 1.0 && fits(topology, state, table, node)
+impl Room {
+    pub(crate) fn new(topology: &Topology, state: &ClusterState) -> Self {
+        let mut in_zone = [0.0; ZONE_LANES];
+        for (node, cores) in topology.nodes.iter().zip(state.cores_used) {
+            in_zone[node.zone % ZONE_LANES] += cores;
+        }
+        let mut nodes = [[0.0, -1.0, 0.0, -1.0]; NODE_LANES];
+        for (index, (host, own)) in topology.nodes.iter().zip(&state.nodes).enumerate().take(NODE_LANES) {
+            let zone = host.zone % ZONE_LANES;
+            if !own.drained {
+                let quota = topology.zone_quota[zone] + 1e-3;
+                nodes[index] = [state.cores_used[index], host.cores + 1e-3, in_zone[zone], quota];
+            }
+        }
+        Self { nodes }
+    }
+
+    /// Whether some node can take one more replica of a service.
+    #[inline(always)]
+    pub(crate) fn fits(&self, topology: &Topology, table: &ServiceTable) -> bool {
+        let nodes = topology.nodes.iter().zip(&self.nodes);
+        nodes.into_iter().any(|(host, node)| table.zone_bits >> host.zone & 1 != 0 && has_room(node, table.cores))
+    }
 }
 
-/// Whether a node that is not drained has cores left for one more replica of a service.
-fn fits(topology: &Topology, state: &ClusterState, table: &ServiceTable, node: usize) -> bool {
-    let host = &topology.nodes[node];
-    table.zones.contains(&host.zone)
-        && !state.nodes[node].drained
-        && zone_cores(topology, state, host.zone) + table.cores <= topology.zone_quota[host.zone] + 1e-3
-        && state.cores_used[node] + table.cores <= host.cores + 1e-3
-}
-
-/// Cores requested in a zone.
-fn zone_cores(topology: &Topology, state: &ClusterState, zone: usize) -> f32 {
-    topology.nodes.iter().zip(state.cores_used).filter(|(node, _)| node.zone == zone).map(|(_, cores)| cores).sum()
+#[inline(always)]
+fn has_room(&[used, cores, in_zone, quota]: &[f32; 4], more: f32) -> bool {
+    in_zone + more <= quota && used + more <= cores
 }
 
 /// Recounts the cores that replicas request of each node.

@@ -91,7 +91,11 @@ pub(crate) fn fold(topology: &Topology, service: usize, own: &mut ServiceState) 
     let before = own.answering().reduce_add();
     own.placement.sweep(SPECK * 0.1);
     for (population, running) in own.populations.iter_mut().zip(&own.placement.running) {
-        let ready = by_zone(topology, f32x8::from(*running));
+        let mut zones = [0.0; ZONE_LANES];
+        for (running, node) in running.iter().zip(&topology.nodes) {
+            zones[node.zone % ZONE_LANES] += running;
+        }
+        let ready = f32x4::from(zones);
         let emptied = ready.simd_le(f32x4::ZERO);
         population.ready = ready;
         let dropped = emptied.bitselect(population.in_system, f32x4::ZERO);
@@ -145,6 +149,7 @@ pub(crate) fn restart(topology: &Topology, service: usize, own: &mut ServiceStat
 pub(crate) fn advance(topology: &Topology, state: &mut ClusterState) {
     let schedule_ticks = ((SCHEDULE_S / topology.tick_s) as u64).max(1);
     let places = state.tick.is_multiple_of(schedule_ticks);
+    let nodes = topology.nodes.len();
     let mut up = [0.0; NODE_LANES];
     for (up, host) in up.iter_mut().zip(&state.nodes) {
         *up = if host.up && !host.stuck && host.disk < 1.0 { 1.0 } else { 0.0 };
@@ -156,16 +161,23 @@ pub(crate) fn advance(topology: &Topology, state: &mut ClusterState) {
         }
         if own.restart_left != [0.0; 2] {
             let old = roll_restart(topology, own, service, up);
-            renew_secrets(&mut state.calls[table.calls.clone()], old);
+            if state.has_stale_secrets {
+                renew_secrets(&mut state.calls[table.calls.clone()], old);
+            }
         }
-        if own.crash_wait_s > 0.0 || any_positive(own.placement.crashed) {
-            start_crashed(own, topology.tick_s);
+        start_crashed(own, topology.tick_s);
+        let mut arrived = [0.0; NODE_LANES];
+        let mut any = start_up::<0>(own, table, &up, &mut arrived);
+        if nodes > 4 {
+            any |= start_up::<4>(own, table, &up, &mut arrived);
         }
-        let arrived = start_up(own, table, f32x8::from(up));
-        if arrived.simd_gt(f32x8::ZERO).any() {
-            let fresh = admit(topology, table, own, arrived);
-            // Fresh replicas read their secrets anew.
-            renew_secrets(&mut state.calls[table.calls.clone()], 1.0 - fresh.min(1.0));
+        if any {
+            let joined = admit(topology, table, own, &arrived);
+            if state.has_stale_secrets {
+                // Fresh replicas read their secrets anew.
+                let fresh = joined.reduce_add() / own.placement.running().max(SPECK);
+                renew_secrets(&mut state.calls[table.calls.clone()], 1.0 - fresh.min(1.0));
+            }
         }
         if places && own.placement.unplaced > 0.0 {
             place(topology, state, service);
@@ -182,16 +194,15 @@ pub(crate) fn advance(topology: &Topology, state: &mut ClusterState) {
 
 /// Leaves this share of the callers with a secret that is no longer valid.
 fn renew_secrets(calls: &mut [CallState], left: f32) {
-    if left < 1.0 {
-        for call in calls {
-            call.stale_secret *= left;
-        }
+    for call in calls {
+        call.stale_secret *= left;
     }
 }
 
 /// Starts crashed replicas once the supervisor's wait is over.
+#[inline(always)]
 fn start_crashed(own: &mut ServiceState, dt: f32) {
-    if !any_positive(own.placement.crashed) {
+    if !f32x8::from(own.placement.crashed).simd_gt(f32x8::ZERO).any() {
         return;
     }
     own.crash_wait_s -= dt;
@@ -203,61 +214,70 @@ fn start_crashed(own: &mut ServiceState, dt: f32) {
     }
 }
 
-fn any_positive(counts: [f32; NODE_LANES]) -> bool {
-    f32x8::from(counts).simd_gt(f32x8::ZERO).any()
+/// Four nodes of eight.
+#[inline(always)]
+fn half<const FIRST: usize>(nodes: &[f32; NODE_LANES]) -> f32x4 {
+    f32x4::from([nodes[FIRST], nodes[FIRST + 1], nodes[FIRST + 2], nodes[FIRST + 3]])
 }
 
-/// Lets those that finished starting join those that run; returns their share of all that run.
-fn admit(topology: &Topology, table: &ServiceTable, own: &mut ServiceState, arrived: f32x8) -> f32 {
-    let before = own.answering().reduce_add();
-    let sticky = f32x8::from(own.condition.sticky);
-    let healthy = arrived * (f32x8::ONE - sticky);
-    own.placement.running[HEALTHY] = (f32x8::from(own.placement.running[HEALTHY]) + healthy).to_array();
-    let joining = by_zone(topology, healthy);
-    own.cold += joining;
-    join(&mut own.populations[HEALTHY], joining);
-    let mut all = joining;
-    // Where what they start with, or on, is the trouble, they are impaired from the start.
-    if sticky.simd_gt(f32x8::ZERO).any() {
-        let impaired = arrived * sticky;
-        own.placement.running[IMPAIRED] = (f32x8::from(own.placement.running[IMPAIRED]) + impaired).to_array();
-        let joining = by_zone(topology, impaired);
-        if joining.simd_gt(f32x4::ZERO).any() {
-            join(&mut own.populations[IMPAIRED], joining);
-            own.has_impaired = true;
-        }
-        all += joining;
-    }
-    resize(table, own, before);
-    all.reduce_add() / own.placement.running().max(SPECK)
-}
-
-/// Sums over each zone's nodes, in their order.
-fn by_zone(topology: &Topology, nodes: f32x8) -> f32x4 {
-    let mut zones = [0.0; ZONE_LANES];
-    for (count, node) in nodes.to_array().into_iter().zip(&topology.nodes) {
-        zones[node.zone % ZONE_LANES] += count;
-    }
-    f32x4::from(zones)
-}
-
-/// Moves starting replicas through their stages on the nodes that are up; returns those that now run, by node.
+/// Moves starting replicas through their stages on those of four nodes that are up; adds up those that now run, by node,
+/// and says whether there are any.
 ///
 /// Each stage is an exact exponential, fed over the tick by the one before.
 #[inline(always)]
-fn start_up(own: &mut ServiceState, table: &ServiceTable, up: f32x8) -> f32x8 {
-    let leave = f32x8::splat(1.0 - table.startup_stay) * up;
-    let pass = f32x8::splat(table.startup_pass) * up;
-    let speck = f32x8::splat(SPECK) * up;
-    let mut arriving = f32x8::ZERO;
+fn start_up<const FIRST: usize>(
+    own: &mut ServiceState,
+    table: &ServiceTable,
+    up: &[f32; NODE_LANES],
+    arrived: &mut [f32; NODE_LANES],
+) -> bool {
+    let up = half::<FIRST>(up);
+    let leave = f32x4::splat(1.0 - table.startup_stay) * up;
+    let pass = f32x4::splat(table.startup_pass) * up;
+    let speck = f32x4::splat(SPECK) * up;
+    let mut arriving = f32x4::ZERO;
     for stage in &mut own.placement.starting {
-        let before = f32x8::from(*stage);
+        let before = half::<FIRST>(stage);
         let total = before + arriving;
         let left = total.simd_lt(speck).bitselect(total, before * leave + arriving * pass);
-        *stage = (total - left).to_array();
+        stage[FIRST..FIRST + 4].copy_from_slice(&(total - left).to_array());
         arriving = left;
     }
-    arriving
+    arrived[FIRST..FIRST + 4].copy_from_slice(&arriving.to_array());
+    arriving.simd_gt(f32x4::ZERO).any()
+}
+
+/// Lets those that finished starting join those that run, and returns them by zone.
+#[inline(always)]
+fn admit(
+    topology: &Topology,
+    table: &ServiceTable,
+    own: &mut ServiceState,
+    arrived: &[f32; NODE_LANES],
+) -> f32x4 {
+    let before = own.answering().reduce_add();
+    let mut joining = [[0.0; ZONE_LANES]; 2];
+    for (index, node) in topology.nodes.iter().enumerate().take(NODE_LANES) {
+        // Where what they start with, or on, is the trouble, they are impaired from the start.
+        let sticky = own.condition.sticky[index];
+        let healthy = arrived[index] * (1.0 - sticky);
+        own.placement.running[HEALTHY][index] += healthy;
+        joining[HEALTHY][node.zone % ZONE_LANES] += healthy;
+        if sticky > 0.0 {
+            let impaired = arrived[index] * sticky;
+            own.placement.running[IMPAIRED][index] += impaired;
+            joining[IMPAIRED][node.zone % ZONE_LANES] += impaired;
+        }
+    }
+    let [healthy, impaired] = joining.map(f32x4::from);
+    own.cold += healthy;
+    join(&mut own.populations[HEALTHY], healthy);
+    if impaired.simd_gt(f32x4::ZERO).any() {
+        join(&mut own.populations[IMPAIRED], impaired);
+        own.has_impaired = true;
+    }
+    resize(table, own, before);
+    healthy + impaired
 }
 
 /// Adds replicas that finished starting to a population: they have leaked nothing and failed no check, so that its means

@@ -48,7 +48,7 @@ const PROMPT_DEVIATIONS: f32 = 20.0;
 pub(super) fn prompt(topology: &Topology, own: &ServiceState, cut: Option<f32x4>) -> Prompt {
     if cut.is_some() || topology.zone_latency_s.is_some() {
         // Every caller sees something else.
-        return Prompt { longest_s: f32::INFINITY, ..own.prompt };
+        return Prompt { longest_s: f32::MAX, ..own.prompt };
     }
     let kinds = if own.has_impaired { 2 } else { 1 };
     let (mut held, mut second, mut longest) = (f32x4::ZERO, f32x4::ZERO, f32x4::ZERO);
@@ -61,7 +61,7 @@ pub(super) fn prompt(topology: &Topology, own: &ServiceState, cut: Option<f32x4>
     let failure = unit(f32x4::ONE - (f32x4::ONE - own.failure));
     let variance = (second - held * held).fast_max(f32x4::ZERO);
     let longest = longest.to_array();
-    let longest_s = longest[0].max(longest[1]).max(longest[2].max(longest[3]));
+    let longest_s = longest[0].max(longest[1]).max(longest[2].max(longest[3])).min(f32::MAX);
     if own.all_local {
         return Prompt { longest_s, failure, held_s: held, variance };
     }

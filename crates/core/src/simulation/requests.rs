@@ -131,6 +131,7 @@ fn retries_due(table: &CallTable, call: &mut CallState, dt: f32x4) -> f32x4 {
         call.waiting = [f32x4::ZERO; DELAY_STAGES];
         call.backing_off = f32x4::ZERO;
         call.tried = [f32x4::ZERO; MOST_RETRIES];
+        call.most_tried = 0;
         call.retrying = false;
     }
     due
@@ -158,7 +159,7 @@ fn serve(topology: &Topology, service: usize, own: &mut ServiceState, dt: f32x4)
         let in_rotation = healthy.in_rotation();
         let any = healthy.ready.simd_gt(f32x4::ZERO).bitselect(f32x4::ONE, f32x4::ZERO);
         localise(table, own, in_rotation);
-        let answer = serve_population(topology, table, queue, own, HEALTHY, offered * any, dt);
+        let answer = serve_population::<HEALTHY>(topology, table, queue, own, offered * any, dt);
         own.populations[HEALTHY].answered = any * answer.success * writable;
         own.taken = any * answer.taken;
         own.own_success = any * answer.success * writable * charge_lost(own, offered * dt);
@@ -181,7 +182,11 @@ fn serve(topology: &Topology, service: usize, own: &mut ServiceState, dt: f32x4)
     let (mut served, mut success, mut taken, mut admitted, mut unseen) = (zero, zero, zero, zero, zero);
     for kind in [HEALTHY, IMPAIRED] {
         let routed = ratio(weights[kind], weight);
-        let answer = serve_population(topology, table, queue, own, kind, offered * routed, dt);
+        let answer = if kind == HEALTHY {
+            serve_population::<HEALTHY>(topology, table, queue, own, offered * routed, dt)
+        } else {
+            serve_population::<IMPAIRED>(topology, table, queue, own, offered * routed, dt)
+        };
         own.populations[kind].answered = answer.success * writable;
         served += own.populations[kind].served_per_s;
         success += routed * answer.success;
@@ -224,17 +229,17 @@ fn charge_lost(own: &mut ServiceState, offered: f32x4) -> f32x4 {
 }
 
 /// One tick of one population's queue.
-fn serve_population(
+#[inline(always)]
+fn serve_population<const KIND: usize>(
     topology: &Topology,
     table: &ServiceTable,
     queue: &QueueTable,
     own: &mut ServiceState,
-    kind: usize,
     offered: f32x4,
     dt: f32x4,
 ) -> Answer {
-    let trouble = if kind == IMPAIRED { own.impairment } else { Impairment::NONE };
-    let warm = if kind == HEALTHY && own.moving {
+    let trouble = if KIND == IMPAIRED { own.impairment } else { Impairment::NONE };
+    let warm = if KIND == HEALTHY && own.moving {
         f32x4::ONE - replicas::cold_ratio(own) * f32x4::splat(table.cold_loss)
     } else {
         f32x4::ONE
@@ -245,7 +250,7 @@ fn serve_population(
         speed /= 1.0 + table.issue_work * (1.0 - own.sessions);
     }
     let heap = f32x4::splat(own.condition.heap);
-    let population = &mut own.populations[kind];
+    let population = &mut own.populations[KIND];
     let splat = f32x4::splat;
     let mut work_s = splat(table.service_s / speed) / warm;
     if table.collects || (population.leaked + heap).simd_gt(f32x4::ZERO).any() {
@@ -265,7 +270,7 @@ fn serve_population(
         dt,
         per_dt: f32x4::ONE / dt,
     };
-    let Step { after, admitted, served, waiting } = step(queue, &flow, &table.zones);
+    let Step { after, admitted, served, waiting } = step(queue, &flow, table.zone_bits);
 
     // Little's law for the time in system; what exceeds the (pool-limited) service is the wait.
     let tiny = splat(1e-9);

@@ -25,6 +25,9 @@ pub(super) fn backward(topology: &Topology, state: &mut ClusterState) {
         let table = &topology.services[service];
         let mut all = Calls::NONE;
         for (call, edge) in topology.calls[table.calls.clone()].iter().zip(&mut calls[table.calls.clone()]) {
+            if call.is_unheard(edge) {
+                continue;
+            }
             let mut reply = reply(topology, call, &services[call.to], &shared);
             if *disturbed && edge.is_disturbed() {
                 reply = disturb(call, edge, reply);

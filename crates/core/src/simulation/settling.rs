@@ -95,6 +95,7 @@ fn grant_retries(table: &CallTable, call: &mut CallState, reply: &Reply, lasting
     let zero = f32x4::ZERO;
     let mut wants = [zero; MOST_RETRIES];
     let retries = usize::from(call.retries).min(MOST_RETRIES);
+    call.most_tried = call.most_tried.max(call.retries);
     let wanted = wanted_retries(call, reply, lasting, dt, &mut wants[..retries]);
     let none = !wanted.simd_gt(zero).any();
     let mut granted = wanted;
@@ -140,7 +141,8 @@ fn wanted_retries(
         attempts = due.as_ref().map_or(f32x4::ZERO, |due| due.take(tried));
     }
     if let Some(due) = due {
-        for tried in &mut call.tried[wants.len()..] {
+        // Those that waited before further tries were forbidden.
+        for tried in &mut call.tried[wants.len()..usize::from(call.most_tried).min(MOST_RETRIES)] {
             due.take(tried);
         }
     }

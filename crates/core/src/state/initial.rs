@@ -36,6 +36,7 @@ impl ClusterState {
             waiting: [zero; DELAY_STAGES],
             backing_off: zero,
             tried: [zero; MOST_RETRIES],
+            most_tried: 0,
             retrying: false,
             due_per_s: zero,
             loss: zero,
@@ -102,7 +103,7 @@ impl ClusterState {
                 failure: zero,
                 calls_mean_s: zero,
                 calls_success: f32x4::ONE,
-                prompt: Prompt { longest_s: f32::INFINITY, failure: zero, held_s: zero, variance: zero },
+                prompt: Prompt { longest_s: f32::MAX, failure: zero, held_s: zero, variance: zero },
                 hit_ratio: table.hit_ratio,
                 hit_limit: table.hit_ratio,
                 sessions: 1.0,
@@ -144,6 +145,7 @@ impl ClusterState {
                 .iter()
                 .map(|table| call(table.retries, table.budget.is_some(), table.breaker))
                 .collect(),
+            has_stale_secrets: false,
             entries: topology.entries.iter().map(|table| call(table.retries, false, false)).collect(),
             nodes: topology
                 .nodes
@@ -222,6 +224,7 @@ impl ClusterState {
                     level: other.level,
                     tick: other.tick,
                     decision: other.decision,
+                    has_stale_secrets: other.has_stale_secrets,
                     zone_weight: other.zone_weight,
                     zone_target: other.zone_target,
                     load_factor: other.load_factor,

@@ -336,6 +336,8 @@ pub(crate) struct CallState {
     pub backing_off: f32x4,
     /// Of all that wait, those that are a call's first, second, … retry.
     pub tried: [f32x4; MOST_RETRIES],
+    /// How many of those there may be.
+    pub most_tried: u8,
     /// Whether any retry waits or is due.
     pub retrying: bool,
     /// Retries that were due in this tick, per second; stale unless some wait.
@@ -402,6 +404,8 @@ pub(crate) struct ClusterState {
     pub decision: u32,
     pub services: Vec<ServiceState>,
     pub calls: Vec<CallState>,
+    /// Whether any caller may hold a secret that is no longer valid.
+    pub has_stale_secrets: bool,
     /// What users do at each entry service.
     pub entries: Vec<CallState>,
     pub nodes: Vec<NodeState>,

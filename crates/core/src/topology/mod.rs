@@ -321,6 +321,11 @@ impl Topology {
         self.actions.get(index).copied().flatten()
     }
 
+    /// Every action's place.
+    pub(crate) fn actions(&self) -> &[Option<Action>] {
+        &self.actions
+    }
+
     /// The index of an action, if the scenario has it.
     pub fn action_index(&self, action: Action) -> Option<usize> {
         self.actions.iter().position(|&candidate| candidate == Some(action))

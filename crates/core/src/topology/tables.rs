@@ -6,6 +6,7 @@ use super::{COLLECTION_BEGINS, DELAY_STAGES, STARTUP_STAGES};
 use crate::{
     lanes::{NODE_LANES, ZONE_LANES, exp_scalar, f32x4},
     scenario::{Call, CallMode, Service, ServiceClass},
+    state::CallState,
 };
 
 /// A service's constants.
@@ -18,6 +19,8 @@ pub(crate) struct ServiceTable {
     /// Replicas per zone at the start.
     pub zone_replicas: f32x4,
     pub zones: Vec<usize>,
+    /// A bit for each of them.
+    pub zone_bits: u32,
     /// Replicas per node at the start.
     pub placement: [f32; NODE_LANES],
     pub replicas: f32,
@@ -113,6 +116,15 @@ pub(crate) struct CallTable {
     pub backoff_pass: f32,
 }
 
+impl CallTable {
+    /// Whether nothing depends on how the call ends: nobody waits for it, tries it again or counts its failures.
+    #[inline(always)]
+    pub fn is_unheard(&self, call: &CallState) -> bool {
+        let goes_on = call.retries > 0 || call.retrying || call.guarded || self.throttle;
+        self.mode == CallMode::Async && !goes_on
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct NodeTable {
     pub zone: usize,
@@ -192,6 +204,7 @@ pub(super) fn service_table(
         replicas: service.replicas as f32,
         min_replicas: service.min_replicas.unwrap_or(zones.len() as u32) as f32,
         max_replicas: service.max_replicas.unwrap_or(service.replicas * 3) as f32,
+        zone_bits: zones.iter().fold(0, |bits, zone| bits | 1 << zone),
         zones,
         cores: service.cores,
         // More are not taken in, so no more can be worked on.
