@@ -1,4 +1,8 @@
 //! Properties of memory: once they are warm, environments allocate nothing while they are played.
+//!
+//! Counted are the allocations of the thread that plays. A batch on more threads hands its work over through rayon's queue,
+//! which takes a new block for every 63 steps: 28 allocations of 1,520 bytes in 1,800 steps of 32, 256 or 1,024 environments
+//! on two threads, over all threads, and no others.
 
 use std::sync::Arc;
 
