@@ -7,7 +7,7 @@ use std::{
 };
 
 use microcloud_core::ScenarioError;
-use microcloud_eval::EvaluationError;
+use microcloud_eval::{EvaluationError, instructions::InstructionError};
 use microcloud_policy::{RegistryError, network::CheckpointError};
 
 /// Why a command ends without having done what was asked.
@@ -23,7 +23,7 @@ impl Failure {
         Self { exit_code: 2, message: message.to_string() }
     }
 
-    /// Rows of a validation that fail: exit code 1.
+    /// A check that fails, such as rows of a validation: exit code 1.
     pub fn not_held(message: impl Display) -> Self {
         Self { exit_code: 1, message: message.to_string() }
     }
@@ -63,6 +63,15 @@ impl From<EvaluationError> for Failure {
             EvaluationError::Interrupted => Self::interrupted(),
             EvaluationError::Record { .. } => Self::disk(error),
             _ => Self::usage(error),
+        }
+    }
+}
+
+impl From<InstructionError> for Failure {
+    fn from(error: InstructionError) -> Self {
+        match error {
+            InstructionError::Interrupted => Self::interrupted(),
+            _ => Self { exit_code: error.exit_code(), message: error.to_string() },
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod failure;
+mod instructions;
 mod output;
 mod policies;
 mod progress;
@@ -13,6 +14,7 @@ mod validate;
 
 pub use arguments::parse;
 pub use failure::{Failure, finish};
+pub use instructions::InstructionArguments;
 pub use output::{Destination, print};
 pub use policies::contender;
 pub use progress::ProgressLine;

@@ -149,3 +149,23 @@ fn a_reader_that_goes_away_is_no_failure() -> Outcome {
     assert_eq!((child.wait()?.code(), stderr.as_str()), (Some(0), ""));
     Ok(())
 }
+
+#[test]
+fn counts_that_cannot_be_compared_with_are_named_before_anything_is_counted() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let at = folder.path();
+    fs::write(at.join("half.json"), "{\"schema\": 1, \"rows\": [")?;
+    fs::write(at.join("other.json"), "{\"schema\": 2, \"architecture\": \"x86_64\", \"rows\": []}")?;
+    for case in [
+        case(BENCH, "--compare", 2, &["benches/instructions.json", "cannot read", "--record"]),
+        case(BENCH, "--compare none.json", 2, &["none.json", "cannot read", "--record none.json"]),
+        case(BENCH, "--compare half.json", 3, &["half.json", "line 1"]),
+        case(BENCH, "--compare other.json", 3, &["other.json", "schema = 2; allowed: 1"]),
+        case(BENCH, "--compare --num-envs 16", 2, &["--compare", "cannot be used with"]),
+        case(BENCH, "--record none/counts.json", 5, &["none/counts.json", "cannot write"]),
+        case(BENCH, "--count-work spine12 stride", 2, &["unknown part `stride`", "allowed: idle"]),
+    ] {
+        check(at, &case)?;
+    }
+    Ok(())
+}

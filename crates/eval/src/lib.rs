@@ -11,6 +11,7 @@ mod error;
 mod evaluate;
 mod faults;
 mod file;
+pub mod instructions;
 mod play;
 mod record;
 mod report;

@@ -1,9 +1,9 @@
-//! The command `bench`: how fast environments step under random legal actions.
+//! The command `bench`: how fast environments step under random legal actions, and how many instructions that takes.
 
 use std::{fmt::Write, process::ExitCode};
 
 use clap::Parser;
-use microcloud_cli::{Destination, Failure, ProgressLine, finish, load_topology, parse, print};
+use microcloud_cli::{Destination, Failure, InstructionArguments, ProgressLine, finish, load_topology, parse, print};
 use microcloud_eval::{Progress, Throughput, measure_throughput};
 use serde_json::json;
 
@@ -26,6 +26,8 @@ struct Arguments {
     /// Print JSON to standard output, and nothing else there
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    instructions: InstructionArguments,
 }
 
 fn main() -> ExitCode {
@@ -34,6 +36,9 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), Failure> {
     let Some(arguments) = parse::<Arguments>()? else { return Ok(()) };
+    if arguments.instructions.is_asked() {
+        return arguments.instructions.run();
+    }
     if !(arguments.seconds > 0.0 && arguments.seconds <= 3600.0) {
         return Err(Failure::usage(format!("--seconds {}; allowed: above 0, at most 3600", arguments.seconds)));
     }
