@@ -14,6 +14,7 @@ mod file;
 mod play;
 mod record;
 mod report;
+pub mod speed;
 mod statistics;
 mod table;
 mod throughput;
