@@ -64,24 +64,26 @@ pub(super) fn floor(machine: &Machine, ticks: &[TickCost]) -> String {
     }
     line!(
         text,
-        "{:>8}  {:>9}  {:>12}  {:>12}  {:>8}  {:>10}",
+        "{:>8}  {:>9}  {:>12}  {:>12}  {:>8}  {:>10}  {:>14}",
         "num_envs",
         "ns/tick",
         "state bytes",
         "observation",
         "mask",
-        "ticks/step"
+        "ticks/step",
+        "batch, GB/s"
     );
     for tick in ticks {
         line!(
             text,
-            "{:>8}  {:>9.2}  {:>12}  {:>12}  {:>8}  {:>10}",
+            "{:>8}  {:>9.2}  {:>12}  {:>12}  {:>8}  {:>10}  {:>14.2}",
             tick.num_envs,
             tick.ns_per_tick,
             tick.state_bytes,
             tick.observation_bytes,
             tick.mask_bytes,
-            tick.ticks_per_step
+            tick.ticks_per_step,
+            tick.batch.rewrite_bytes_per_s / 1e9
         );
     }
     line!(text, "instructions per tick and the floor that follows: python3 benches/floor.py");

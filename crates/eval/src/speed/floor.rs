@@ -57,6 +57,8 @@ pub struct TickCost {
     pub observation_bytes: usize,
     /// Bytes of an action mask, written once per decision.
     pub mask_bytes: usize,
+    /// A buffer of the bytes of all environments, their observations and masks.
+    pub batch: Bandwidth,
 }
 
 /// Measures a tick for `seconds`.
@@ -74,14 +76,18 @@ pub fn tick_cost(
     for _ in 0..PARTS {
         costs.push(ns_per_tick(&mut play, seconds / PARTS as f64, progress)?);
     }
+    let state_bytes = play.state_bytes();
+    let observation_bytes = topology.observation_size() * size_of::<f32>();
+    let mask_bytes = topology.num_actions();
     Ok(TickCost {
         scenario: topology.scenario().name.clone(),
         num_envs,
         ns_per_tick: median(&mut costs),
         ticks_per_step: topology.scenario().decision_ticks,
-        state_bytes: play.state_bytes(),
-        observation_bytes: topology.observation_size() * size_of::<f32>(),
-        mask_bytes: topology.num_actions(),
+        state_bytes,
+        observation_bytes,
+        mask_bytes,
+        batch: Bandwidth::measure(num_envs * (state_bytes + observation_bytes + mask_bytes)),
     })
 }
 
