@@ -16,6 +16,7 @@ import argparse
 import importlib.metadata
 import json
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -93,18 +94,17 @@ def envpool_cartpole(num_envs, seconds):
     return time_steps(seconds, num_envs, lambda batch: environments.step(actions[batch % DRAWN]))
 
 
-def puffer_ocean(name):
+def puffer_ocean(name, **settings):
     def measure(num_envs, seconds):
         import numpy
         from pufferlib.ocean import env_creator
 
-        environments = env_creator(f"puffer_{name}")(num_envs=num_envs)
+        environments = env_creator(f"puffer_{name}")(**settings)
         environments.reset(seed=0)
-        space, rng = environments.action_space, numpy.random.default_rng(0)
-        choices = int(environments.single_action_space.n)
-        actions = rng.integers(0, choices, (DRAWN, *space.shape), dtype=numpy.int32)
-        # Snake has many agents in one environment, each with an action and an observation of its own.
+        # Every agent has an action and an observation of its own, and there are many in one environment of snake.
         agents = environments.num_agents
+        choices = int(environments.single_action_space.n)
+        actions = numpy.random.default_rng(0).integers(0, choices, (DRAWN, agents), dtype=numpy.int32)
         return time_steps(seconds, agents, lambda batch: environments.step(actions[batch % DRAWN]))
 
     return measure
@@ -134,9 +134,9 @@ PEERS = [
     Peer("gymnasium CartPole, SyncVectorEnv", GYMNASIUM, [64], gymnasium_vector("sync")),
     Peer("gymnasium CartPole, numpy vector", GYMNASIUM, [64, 1024, 4096], gymnasium_vector("vector_entry_point")),
     Peer("EnvPool CartPole", ENVPOOL, [64, 1024], envpool_cartpole),
-    Peer("PufferLib cartpole", PUFFER, [1024], puffer_ocean("cartpole")),
-    Peer("PufferLib breakout", PUFFER, [1024], puffer_ocean("breakout")),
-    Peer("PufferLib snake", PUFFER, [16], puffer_ocean("snake")),
+    Peer("PufferLib cartpole", PUFFER, [1024], puffer_ocean("cartpole", num_envs=1024, report_interval=128)),
+    Peer("PufferLib breakout", PUFFER, [1024], puffer_ocean("breakout", num_envs=1024, report_interval=128)),
+    Peer("PufferLib snake, 16 boards of 256, steps of one snake", PUFFER, [4096], puffer_ocean("snake")),
     Peer("NASim medium", ["nasim"], [1], nasim_medium),
     Peer("CybORG", [], [1], None, "not on PyPI: `cyborg` there is another project"),
     Peer("MiniCAGE", [], [1], None, "not on PyPI"),
@@ -153,11 +153,10 @@ def measure_here(name, num_envs, seconds):
 
 
 def last_line(text):
-    """The last line that says something, short enough for a table."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    # pip's hint about itself comes after the reason.
-    lines = [line for line in lines if not line.startswith(("[notice]", "hint:", "note:"))] or ["no reason given"]
-    return lines[-1].replace("|", "/")[:160]
+    """The last line that names an error, or else the last one, short enough for a table."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or ["no reason given"]
+    errors = [line for line in lines if re.match(r"(ERROR: \w|[\w.]*(Error|Exception|NotFound)\b.*:)", line)]
+    return (errors or lines)[-1].replace("|", "/")[:160]
 
 
 def install(packages, folder, seconds):
@@ -172,8 +171,7 @@ def install(packages, folder, seconds):
     except subprocess.TimeoutExpired:
         return None, f"did not install: not done after {seconds} s"
     if done.returncode != 0:
-        errors = [line for line in done.stderr.splitlines() if "rror" in line]
-        return None, "did not install: " + last_line("\n".join(errors) or done.stderr)
+        return None, "did not install: " + last_line(done.stderr + done.stdout)
     return python, None
 
 

@@ -97,6 +97,9 @@ impl SpeedArguments {
         }
         let plot = self.plot.clone().map(Destination::File);
         if let Some(plot) = &plot {
+            if sizes.iter().all(|size| Some(size) == sizes.first()) {
+                return Err(Failure::usage("--plot with one size; allowed: two different ones or more"));
+            }
             plot.check()?;
         }
         let topologies = size_topologies(sizes)?;

@@ -135,17 +135,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn state_bytes_grow_with_the_services_and_hold_most_of_what_the_process_grows_by()
-    -> Result<(), Box<dyn std::error::Error>> {
+    fn state_bytes_grow_with_the_services() -> Result<(), ScenarioError> {
         let topologies = size_topologies(&[40, 400])?;
         let bytes: Vec<usize> =
             topologies.iter().map(|topology| Environment::new(Arc::clone(topology)).state_bytes()).collect();
-        assert!(bytes[2] > 5 * bytes[1] && bytes[1] > bytes[0], "{bytes:?}");
-        let memory = resident_memory(&topologies[0], 2048);
-        if let Some(resident) = memory.resident_bytes {
-            // Other tests free memory meanwhile, which hides growth, and allocate, which adds to it.
-            assert!(resident < 4.0 * memory.state_bytes as f64, "{memory:?}");
-        }
+        assert!(bytes[2] > 5 * bytes[1] && bytes[1] > bytes[0] && bytes[0] > size_of::<Environment>(), "{bytes:?}");
         Ok(())
     }
 }
