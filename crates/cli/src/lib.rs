@@ -10,6 +10,7 @@ mod output;
 mod policies;
 mod progress;
 mod scenarios;
+mod speed;
 mod validate;
 
 pub use arguments::parse;
@@ -19,4 +20,5 @@ pub use output::{Destination, print};
 pub use policies::contender;
 pub use progress::ProgressLine;
 pub use scenarios::{load_scenarios, load_topology};
+pub use speed::SpeedArguments;
 pub use validate::{ValidateArguments, run_validation};

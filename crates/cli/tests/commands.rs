@@ -161,6 +161,37 @@ fn bench_has_a_row_for_every_pair_of_environments_and_threads() -> Outcome {
     Ok(())
 }
 
+#[test]
+fn bench_profiles_every_phase_and_times_resets() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let read = |arguments: &str| -> Result<Value, Box<dyn Error>> {
+        Ok(serde_json::from_slice(&run(folder.path(), BENCH, arguments)?.stdout)?)
+    };
+    let report = read("--profile --num-envs 2 --seconds 0.2 --json")?;
+    let profile = &report["profiles"][0];
+    let phases = profile["phases"].as_array().ok_or("no phases")?;
+    assert_eq!(phases.len(), microcloud_core::Phase::ALL.len() + 1);
+    let sum = |key: &str| phases.iter().filter_map(|phase| phase[key].as_f64()).sum::<f64>();
+    assert!((sum("share") - 1.0).abs() < 1e-6);
+    assert!((sum("ns_per_tick") / profile["accounted_ns_per_tick"].as_f64().unwrap_or(0.0) - 1.0).abs() < 1e-6);
+    let report = read("--reset --num-envs 2 --seconds 0.1 --json")?;
+    assert!(report["resets"][0]["reset_ticks"].as_f64().is_some_and(|ticks| ticks > 0.0));
+    Ok(())
+}
+
+#[test]
+fn bench_draws_cost_against_size_with_a_row_for_each_and_one_for_spine12() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let output = run(folder.path(), BENCH, "--sizes 12,40 --seconds 0.05 --plot sizes.svg --json")?;
+    let report: Value = serde_json::from_slice(&output.stdout)?;
+    let rows = report["sizes"].as_array().ok_or("no rows")?;
+    let names: Vec<_> = rows.iter().filter_map(|row| row["scenario"].as_str()).collect();
+    assert_eq!(names, ["spine12", "generated-12-0", "generated-40-0"]);
+    assert!(rows.iter().all(|row| row["state_bytes"].as_u64().is_some_and(|bytes| bytes > 0)));
+    assert!(fs::read_to_string(folder.path().join("sizes.svg"))?.starts_with("<svg"));
+    Ok(())
+}
+
 #[cfg(unix)]
 #[test]
 fn an_interrupted_evaluation_exits_with_130_and_writes_no_report() -> Outcome {

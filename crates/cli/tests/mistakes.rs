@@ -129,6 +129,11 @@ fn mistakes_in_arguments_name_the_argument_and_what_is_allowed() -> Outcome {
         case(BENCH, "--threads 1,x", 2, &["--threads", "x"]),
         case(BENCH, "--seconds nan", 2, &["--seconds", "allowed"]),
         case(BENCH, "--scenario nowhere.toml", 2, &["nowhere.toml"]),
+        case(BENCH, "--profile --reset", 2, &["--profile", "--reset"]),
+        case(BENCH, "--profile --threads 2", 2, &["--profile", "--threads"]),
+        case(BENCH, "--sizes 2", 2, &["--sizes 2", "allowed"]),
+        case(BENCH, "--sizes 12 --plot sizes.svg", 2, &["--plot", "allowed"]),
+        case(BENCH, "--plot sizes.svg", 2, &["--sizes"]),
     ];
     for case in &cases {
         check(at, case)?;

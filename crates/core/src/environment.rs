@@ -308,6 +308,12 @@ impl Environment {
         self.simulation.state.level
     }
 
+    /// Bytes of one environment: the value itself and the heap that its state owns. Tables and the settled state that
+    /// environments of a topology share are not counted.
+    pub fn state_bytes(&self) -> usize {
+        size_of_val(self) + self.simulation.state.heap_bytes()
+    }
+
     /// The cluster's constants.
     pub fn topology(&self) -> &Arc<Topology> {
         &self.simulation.topology

@@ -15,6 +15,7 @@ pub mod instructions;
 mod play;
 mod record;
 mod report;
+pub mod speed;
 mod statistics;
 mod table;
 mod throughput;

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use microcloud_core::{Split, StepBuffers, Topology, VectorEnvironment};
+use microcloud_core::{Environment, Split, StepBuffers, Topology, VectorEnvironment};
 use microcloud_policy::{Policy, RandomPolicy};
 use ndarray::ArrayView2;
 use serde::Serialize;
@@ -23,6 +23,8 @@ pub struct Throughput {
     pub threads: usize,
     /// Simulated ticks per second, over all environments.
     pub ticks_per_s: f64,
+    /// (service, zone) groups times ticks per second.
+    pub group_ticks_per_s: f64,
     /// Decisions per second, over all environments.
     pub steps_per_s: f64,
     /// Ticks that a decision takes.
@@ -33,6 +35,8 @@ pub struct Throughput {
     pub edges: usize,
     /// Numbers in one observation.
     pub observation_size: usize,
+    /// Mean bytes of an environment's state after the play, buffers not counted.
+    pub state_bytes: usize,
 }
 
 /// Steps `num_envs` environments on levels of the split `train`, with faults, telemetry, masks and autoreset, under random
@@ -54,16 +58,20 @@ pub fn measure_throughput(
     let (steps, elapsed) = stepper.run(seconds, progress)?;
     let steps_per_s = steps as f64 * num_envs as f64 / elapsed.as_secs_f64().max(1e-9);
     let scenario = topology.scenario();
+    let ticks_per_s = steps_per_s * f64::from(scenario.decision_ticks);
+    let environments = stepper.environments.environments();
     Ok(Throughput {
         scenario: scenario.name.clone(),
         num_envs,
         threads,
-        ticks_per_s: steps_per_s * f64::from(scenario.decision_ticks),
+        ticks_per_s,
+        group_ticks_per_s: ticks_per_s * topology.num_groups() as f64,
         steps_per_s,
         ticks_per_step: scenario.decision_ticks,
         groups: topology.num_groups(),
         edges: topology.num_calls(),
         observation_size: topology.observation_size(),
+        state_bytes: environments.iter().map(Environment::state_bytes).sum::<usize>() / num_envs.max(1),
     })
 }
 

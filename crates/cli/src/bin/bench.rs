@@ -3,7 +3,9 @@
 use std::{fmt::Write, process::ExitCode};
 
 use clap::Parser;
-use microcloud_cli::{Destination, Failure, InstructionArguments, ProgressLine, finish, load_topology, parse, print};
+use microcloud_cli::{
+    Destination, Failure, InstructionArguments, ProgressLine, SpeedArguments, finish, load_topology, parse, print,
+};
 use microcloud_eval::{Progress, Throughput, measure_throughput};
 use serde_json::json;
 
@@ -14,8 +16,8 @@ struct Arguments {
     /// Built-in scenario or TOML file
     #[arg(long, value_name = "NAME|FILE.toml", default_value = "spine12")]
     scenario: String,
-    /// Environments stepped together
-    #[arg(long, value_delimiter = ',', default_values_t = [1, 16, 256, 4096])]
+    /// Environments stepped together [default: 1,16,256,4096; 1,1024 with --profile, --floor and --reset; 64 with --play]
+    #[arg(long, value_delimiter = ',')]
     num_envs: Vec<usize>,
     /// Threads they are stepped on
     #[arg(long, value_delimiter = ',', default_values_t = [1, 2])]
@@ -26,6 +28,8 @@ struct Arguments {
     /// Print JSON to standard output, and nothing else there
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    speed: SpeedArguments,
     #[command(flatten)]
     instructions: InstructionArguments,
 }
@@ -47,11 +51,16 @@ fn run() -> Result<(), Failure> {
             return Err(Failure::usage(format!("--{key} {value}; allowed: 1 to {most}")));
         }
     }
+    if let Some(done) = arguments.speed.run(&arguments.scenario, &arguments.num_envs, arguments.seconds, arguments.json)
+    {
+        return done;
+    }
+    let num_envs = if arguments.num_envs.is_empty() { &[1, 16, 256, 4096][..] } else { &arguments.num_envs };
     let topology = load_topology(&arguments.scenario)?;
-    let progress = ProgressLine::new(arguments.num_envs.len() * arguments.threads.len(), "measurements")?;
+    let progress = ProgressLine::new(num_envs.len() * arguments.threads.len(), "measurements")?;
     let mut rows = Vec::new();
     for &threads in &arguments.threads {
-        for &num_envs in &arguments.num_envs {
+        for &num_envs in num_envs {
             rows.push(measure_throughput(&topology, num_envs, threads, arguments.seconds, &progress)?);
             progress.advance(1);
         }
@@ -66,24 +75,28 @@ fn run() -> Result<(), Failure> {
 fn table(rows: &[Throughput]) -> String {
     let mut text = String::new();
     if let Some(row) = rows.first() {
-        // Writing to a string cannot fail.
         let _ = writeln!(
             text,
-            "{}: {} groups, {} calls, observations of {} numbers, {} ticks a step",
-            row.scenario, row.groups, row.edges, row.observation_size, row.ticks_per_step
+            "{}: {} groups, {} calls, observations of {} numbers, {} ticks a step, {} bytes of state",
+            row.scenario, row.groups, row.edges, row.observation_size, row.ticks_per_step, row.state_bytes
         );
     }
-    let _ =
-        writeln!(text, "{:>8}  {:>7}  {:>12}  {:>12}  {:>9}", "num_envs", "threads", "ticks/s", "steps/s", "us/tick");
+    // Writing to a string cannot fail.
+    let _ = writeln!(
+        text,
+        "{:>8}  {:>7}  {:>11}  {:>14}  {:>11}  {:>9}",
+        "num_envs", "threads", "ticks/s", "group ticks/s", "steps/s", "ns/tick"
+    );
     for row in rows {
         let _ = writeln!(
             text,
-            "{:>8}  {:>7}  {:>12.0}  {:>12.0}  {:>9.3}",
+            "{:>8}  {:>7}  {:>11.0}  {:>14.0}  {:>11.0}  {:>9.1}",
             row.num_envs,
             row.threads,
             row.ticks_per_s,
+            row.group_ticks_per_s,
             row.steps_per_s,
-            1e6 / row.ticks_per_s.max(1e-9)
+            1e9 / row.ticks_per_s.max(1e-9)
         );
     }
     text

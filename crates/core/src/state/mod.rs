@@ -5,6 +5,7 @@
 pub(crate) mod conditions;
 mod initial;
 mod parts;
+mod size;
 
 pub(crate) use conditions::{ClusterCondition, ServiceCondition};
 pub(crate) use initial::DISK_AT_START;
