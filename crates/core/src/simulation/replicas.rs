@@ -88,7 +88,8 @@ fn held_for_s(population: &Population, zone: usize) -> f32 {
 
 /// Sums replicas over each zone's nodes into the lanes that the queues use, and empties lanes that have none left.
 pub(crate) fn fold(topology: &Topology, service: usize, own: &mut ServiceState) {
-    let before = own.answering().reduce_add();
+    let table = &topology.services[service];
+    let before = if table.counts_replicas { own.answering().reduce_add() } else { 0.0 };
     own.placement.sweep(SPECK * 0.1);
     for (population, running) in own.populations.iter_mut().zip(&own.placement.running) {
         let mut zones = [0.0; ZONE_LANES];
@@ -112,7 +113,9 @@ pub(crate) fn fold(topology: &Topology, service: usize, own: &mut ServiceState) 
         }
     }
     own.has_impaired = own.populations[IMPAIRED].ready.simd_gt(f32x4::ZERO).any();
-    resize(&topology.services[service], own, before);
+    if table.counts_replicas {
+        resize(table, own, before);
+    }
 }
 
 /// What follows from the number of replicas: contention, what a cache holds, and that a member joined or left.
@@ -255,7 +258,7 @@ fn admit(
     own: &mut ServiceState,
     arrived: &[f32; NODE_LANES],
 ) -> f32x4 {
-    let before = own.answering().reduce_add();
+    let before = if table.counts_replicas { own.answering().reduce_add() } else { 0.0 };
     let mut joining = [[0.0; ZONE_LANES]; 2];
     for (index, node) in topology.nodes.iter().enumerate().take(NODE_LANES) {
         // Where what they start with, or on, is the trouble, they are impaired from the start.
@@ -276,7 +279,9 @@ fn admit(
         join(&mut own.populations[IMPAIRED], impaired);
         own.has_impaired = true;
     }
-    resize(table, own, before);
+    if table.counts_replicas {
+        resize(table, own, before);
+    }
     healthy + impaired
 }
 
@@ -286,16 +291,22 @@ fn join(population: &mut Population, joining: f32x4) {
     let fresh = ratio(joining, population.ready + joining);
     let old = f32x4::ONE - fresh;
     population.leaked *= old;
+    population.ready += joining;
+    let [_, runs @ ..] = &mut population.check_runs;
+    let out = population.ejected + population.outlier + runs.iter().fold(f32x4::ZERO, |sum, &share| sum + share);
+    if !out.simd_gt(f32x4::ZERO).any() {
+        population.check_runs[0] = f32x4::ONE;
+        return;
+    }
     population.ejected *= old;
     population.outlier *= old;
     // What is in no run of failures and not out is in the first: rounding does not add up over the starts.
     let mut others = population.ejected;
-    for share in &mut population.check_runs[1..] {
+    for share in runs {
         *share *= old;
         others += *share;
     }
     population.check_runs[0] = (f32x4::ONE - others).fast_max(f32x4::ZERO);
-    population.ready += joining;
 }
 
 /// Stops the next replicas of a rolling restart; returns the factor by which the share of old ones among those that run

@@ -69,7 +69,9 @@ pub(super) fn backward(topology: &Topology, state: &mut ClusterState) {
             own.lasting = f32x4::ONE - all.curable * (f32x4::ONE - own.write_error);
         }
         finish(table, own, &all, topology.tick_s);
-        own.prompt = prompt(topology, own, shared.cut);
+        if table.has_many_callers {
+            own.prompt = prompt(topology, own, shared.cut);
+        }
     }
     edge(topology, state);
 }

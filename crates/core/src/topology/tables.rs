@@ -69,6 +69,10 @@ pub(crate) struct ServiceTable {
     pub cold_loss: f32,
     pub collection_loss: f32,
     pub runs_out_of_memory: bool,
+    /// Whether so many wait for its answers that what they have in common is worth drawing up.
+    pub has_many_callers: bool,
+    /// Whether anything follows from how many replicas there are.
+    pub counts_replicas: bool,
     pub calls: Range<usize>,
 }
 
@@ -247,6 +251,8 @@ pub(super) fn service_table(
         cold_loss: COLD_LOSS,
         collection_loss: COLLECTION_LOSS,
         runs_out_of_memory: true,
+        has_many_callers: false,
+        counts_replicas: false,
         calls,
     }
 }
