@@ -86,13 +86,7 @@ const NEARLY_ALL: f32 = 0.999;
 /// than none when full. Its one root is found by tangents to `served` and `b`, which a bisection replaces where they leave
 /// the bracket. There is one iteration at least, so that a tolerance does not hold a queue back where it would settle.
 #[cold]
-fn bounded(
-    table: &QueueTable,
-    flow: &Flow,
-    now: &Reading,
-    (unrefused, is_open): (f32x4, f32x4),
-    lanes: u32,
-) -> Step {
+fn bounded(table: &QueueTable, flow: &Flow, now: &Reading, (unrefused, is_open): (f32x4, f32x4), lanes: u32) -> Step {
     let splat = f32x4::splat;
     let full = flow.limit.fast_max(flow.before);
     let (first, missing, next) = rates(flow, now, flow.before);

@@ -16,6 +16,7 @@ pub(crate) mod replicas;
 mod replies;
 pub(crate) mod requests;
 pub(crate) mod responses;
+mod serving;
 pub(crate) mod settling;
 mod telemetry;
 mod tenants;

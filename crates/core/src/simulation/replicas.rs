@@ -252,12 +252,7 @@ fn start_up<const FIRST: usize>(
 
 /// Lets those that finished starting join those that run, and returns them by zone.
 #[inline(always)]
-fn admit(
-    topology: &Topology,
-    table: &ServiceTable,
-    own: &mut ServiceState,
-    arrived: &[f32; NODE_LANES],
-) -> f32x4 {
+fn admit(topology: &Topology, table: &ServiceTable, own: &mut ServiceState, arrived: &[f32; NODE_LANES]) -> f32x4 {
     let before = if table.counts_replicas { own.answering().reduce_add() } else { 0.0 };
     let mut joining = [[0.0; ZONE_LANES]; 2];
     for (index, node) in topology.nodes.iter().enumerate().take(NODE_LANES) {

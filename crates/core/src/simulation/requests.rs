@@ -1,18 +1,15 @@
 //! The forward pass: requests flow from callers to callees, are admitted, queue and are served.
 
 use crate::{
-    lanes::{exp, f32x4, ratio, unit},
-    queueing::{Flow, QueueTable, Step, step},
+    lanes::{exp, f32x4, ratio},
     scenario::{CallMode, ServiceClass},
-    simulation::replicas,
-    state::{CallState, ClusterState, HEALTHY, IMPAIRED, Impairment, Population, ServiceState},
-    topology::{COLLECTION_BEGINS, CallTable, DELAY_STAGES, MOST_RETRIES, ServiceTable, Topology},
+    simulation::serving::serve,
+    state::{CallState, ClusterState, HEALTHY, IMPAIRED, Population, ServiceState},
+    topology::{CallTable, DELAY_STAGES, MOST_RETRIES, ServiceTable, Topology},
 };
 
 /// Replicas in rotation, as a multiple of the zone's calls, below which calls spill into other zones.
 const OVERPROVISIONING: f32 = 1.4;
-/// Squared coefficient of variation of the wait in a queue that only grows or empties.
-const OVERLOAD_VARIANCE: f32 = 0.05;
 
 pub(super) fn forward(topology: &Topology, state: &mut ClusterState) {
     let dt = f32x4::splat(topology.tick_s);
@@ -95,7 +92,7 @@ fn route(flow: f32x4, callee: &ServiceState, cut: Option<f32x4>) -> f32x4 {
 
 /// Decides where the next tick's calls go: a zone keeps what its replicas in rotation can take (Envoy's locality
 /// weights with an overprovisioning factor of 1.4), and the rest spreads over zones by replicas in rotation.
-fn localise(table: &ServiceTable, own: &mut ServiceState, in_rotation: f32x4) {
+pub(super) fn localise(table: &ServiceTable, own: &mut ServiceState, in_rotation: f32x4) {
     own.local = (ratio(in_rotation, table.zone_replicas) * f32x4::splat(OVERPROVISIONING)).fast_min(f32x4::ONE);
     let total = in_rotation.reduce_add();
     if total > 0.0 {
@@ -144,172 +141,6 @@ fn through(stage: &mut f32x4, inflow: f32x4, stay: f32x4, pass: f32x4) -> f32x4 
     let gone = (*stage + inflow - kept).fast_max(f32x4::ZERO);
     *stage = kept;
     gone
-}
-
-/// Admits, queues and serves a service's requests; returns what it serves per second.
-fn serve(topology: &Topology, service: usize, own: &mut ServiceState, dt: f32x4) -> f32x4 {
-    let (table, queue) = (&topology.services[service], &*topology.queues[service]);
-    let offered = own.inflow;
-    own.inflow = f32x4::ZERO;
-    own.offered_per_s = offered;
-    let writable = (f32x4::ONE - own.write_error) * (f32x4::ONE - own.condition.error);
-    if !own.has_impaired {
-        // Everything goes to the healthy, where there are any; the impaired population's memory is not touched.
-        let healthy = &own.populations[HEALTHY];
-        let in_rotation = healthy.in_rotation();
-        let any = healthy.ready.simd_gt(f32x4::ZERO).bitselect(f32x4::ONE, f32x4::ZERO);
-        localise(table, own, in_rotation);
-        let answer = serve_population::<HEALTHY>(topology, table, queue, own, offered * any, dt);
-        own.populations[HEALTHY].answered = any * answer.success * writable;
-        own.taken = any * answer.taken;
-        own.own_success = any * answer.success * writable * charge_lost(own, offered * dt);
-        own.unseen = f32x4::ZERO;
-        own.admitted_per_s = answer.admitted;
-        let healthy = &mut own.populations[HEALTHY];
-        healthy.share = f32x4::ONE;
-        return healthy.served_per_s;
-    }
-    let [healthy, impaired] = &own.populations;
-    let in_rotation = [healthy.in_rotation(), impaired.in_rotation()];
-    let all = healthy.ready + impaired.ready;
-    // Just enough is enough, whatever the last bits say.
-    let enough = all * f32x4::splat(topology.panic_ratio) - f32x4::splat(replicas::SPECK);
-    let calm = (in_rotation[0] + in_rotation[1]).simd_ge(enough);
-    let weights = [calm.bitselect(in_rotation[0], healthy.ready), calm.bitselect(in_rotation[1], impaired.ready)];
-    let weight = weights[0] + weights[1];
-    localise(table, own, in_rotation[0] + in_rotation[1]);
-    let zero = f32x4::ZERO;
-    let (mut served, mut success, mut taken, mut admitted, mut unseen) = (zero, zero, zero, zero, zero);
-    for kind in [HEALTHY, IMPAIRED] {
-        let routed = ratio(weights[kind], weight);
-        let answer = if kind == HEALTHY {
-            serve_population::<HEALTHY>(topology, table, queue, own, offered * routed, dt)
-        } else {
-            serve_population::<IMPAIRED>(topology, table, queue, own, offered * routed, dt)
-        };
-        own.populations[kind].answered = answer.success * writable;
-        served += own.populations[kind].served_per_s;
-        success += routed * answer.success;
-        taken += routed * answer.taken;
-        admitted += answer.admitted;
-        if kind == IMPAIRED {
-            unseen = routed * answer.taken * f32x4::splat(own.impairment.unseen_error);
-        }
-    }
-    own.taken = taken;
-    own.admitted_per_s = admitted;
-    own.unseen = unseen;
-    own.own_success = success * writable * charge_lost(own, offered * dt);
-    let total = served.simd_gt(f32x4::ZERO);
-    for (kind, lone) in [(HEALTHY, f32x4::ONE), (IMPAIRED, f32x4::ZERO)] {
-        let share = ratio(own.populations[kind].served_per_s, served);
-        own.populations[kind].share = total.bitselect(share, lone);
-    }
-    served
-}
-
-/// What a population does with what it is offered.
-struct Answer {
-    /// Ratio that it takes, and that it takes and answers without error.
-    taken: f32x4,
-    success: f32x4,
-    /// Requests per second taken in.
-    admitted: f32x4,
-}
-
-/// Charges requests lost with stopped replicas against those offered, as far as there are any; returns the rest's ratio.
-fn charge_lost(own: &mut ServiceState, offered: f32x4) -> f32x4 {
-    if !own.lost.simd_gt(f32x4::ZERO).any() {
-        return f32x4::ONE;
-    }
-    let charged = own.lost.fast_min(offered);
-    own.lost -= charged;
-    own.charged += f64::from(charged.reduce_add());
-    f32x4::ONE - ratio(charged, offered)
-}
-
-/// One tick of one population's queue.
-#[inline(always)]
-fn serve_population<const KIND: usize>(
-    topology: &Topology,
-    table: &ServiceTable,
-    queue: &QueueTable,
-    own: &mut ServiceState,
-    offered: f32x4,
-    dt: f32x4,
-) -> Answer {
-    let trouble = if KIND == IMPAIRED { own.impairment } else { Impairment::NONE };
-    let warm = if KIND == HEALTHY && own.moving {
-        f32x4::ONE - replicas::cold_ratio(own) * f32x4::splat(table.cold_loss)
-    } else {
-        f32x4::ONE
-    };
-    let calls_mean = own.calls_mean_s;
-    let mut speed = own.condition.speed * trouble.speed * own.scaling;
-    if table.has_sessions {
-        speed /= 1.0 + table.issue_work * (1.0 - own.sessions);
-    }
-    let heap = f32x4::splat(own.condition.heap);
-    let population = &mut own.populations[KIND];
-    let splat = f32x4::splat;
-    let mut work_s = splat(table.service_s / speed) / warm;
-    if table.collects || (population.leaked + heap).simd_gt(f32x4::ZERO).any() {
-        work_s /= collection(table, population.leaked + heap, population);
-    }
-    let service_s = work_s + splat(trouble.delay_s);
-    let servers = population.ready * splat(table.concurrency);
-    // A replica works on `concurrency` requests, and has at most `pool` open, those that wait for calls included.
-    let pooled = population.ready * splat(table.pool * trouble.pool) / (service_s + calls_mean);
-    let capacity = (servers / service_s).fast_min(pooled);
-    let flow = Flow {
-        before: population.in_system,
-        servers,
-        limit: population.ready * splat(table.queue_limit),
-        capacity,
-        offered: offered * splat(1.0 - trouble.refuse),
-        dt,
-        per_dt: f32x4::ONE / dt,
-    };
-    let Step { after, admitted, served, waiting } = step(queue, &flow, table.zone_bits);
-
-    // Little's law for the time in system; what exceeds the (pool-limited) service is the wait.
-    let tiny = splat(1e-9);
-    let in_system_s = after / served.fast_max(tiny);
-    let per_capacity = f32x4::ONE / capacity.fast_max(tiny);
-    let busy = served.simd_gt(splat(1e-6));
-    let wait = busy.bitselect((in_system_s - servers * per_capacity).fast_max(f32x4::ZERO), f32x4::ZERO);
-    // Var(wait) = wait^2 (2 / C - 1) for M/M/c with waiting probability C. A queue that only grows or empties delays
-    // everybody alike: what decides is how fast it moves against how fast chance spreads so many requests out, which is
-    // a diffusion at about twice the capacity.
-    let drift = splat(0.5) * (admitted - served).abs() * per_capacity * served * wait;
-    let spread = (splat(2.0) - waiting + splat(OVERLOAD_VARIANCE) * drift * waiting) / (waiting * (f32x4::ONE + drift));
-    let variance = splat(table.service_cv2) * work_s * work_s
-        + splat(trouble.delay_sd_s * trouble.delay_sd_s)
-        + wait * wait * spread;
-    let variance = variance * splat(topology.spread_factor);
-
-    population.in_system = after;
-    population.served_per_s = served;
-    population.capacity_per_s = capacity;
-    population.own_mean_s = service_s + wait;
-    population.own_sd_s = variance.sqrt();
-    let taken = offered.simd_gt(f32x4::ZERO).bitselect(admitted / offered.fast_max(tiny), f32x4::ONE);
-    let success = taken * splat((1.0 - table.error_ratio) * (1.0 - trouble.error) * (1.0 - trouble.unseen_error));
-    Answer { taken, success, admitted }
-}
-
-/// Factor on speed that garbage collection leaves: 1 up to 70 % of memory in use, then falling smoothly to 0.2.
-fn collection(table: &ServiceTable, leaked: f32x4, population: &Population) -> f32x4 {
-    let used = memory(table, leaked, population);
-    let pressure = unit((used - f32x4::splat(COLLECTION_BEGINS)) * f32x4::splat(1.0 / (1.0 - COLLECTION_BEGINS)));
-    f32x4::ONE
-        - f32x4::splat(table.collection_loss) * pressure * pressure * (f32x4::splat(3.0) - f32x4::splat(2.0) * pressure)
-}
-
-/// Share of a replica's memory in use: idle, leaked, and what its queue holds.
-pub(super) fn memory(table: &ServiceTable, leaked: f32x4, population: &Population) -> f32x4 {
-    let queued = ratio(population.in_system, population.ready * f32x4::splat(table.queue_limit));
-    f32x4::splat(table.memory) + leaked + f32x4::splat(table.queue_memory) * queued.fast_min(f32x4::ONE)
 }
 
 /// Stores what a broker served in its log, as far as there is room.

@@ -6,7 +6,7 @@ use crate::{
     simulation::{
         replicas,
         replies::{Reply, Shared, disturb, entry_reply, over_zones, prompt, reply},
-        requests::memory,
+        serving::memory,
         settling::settle,
         tenants,
     },
@@ -280,7 +280,8 @@ fn leak(topology: &Topology, service: usize, own: &mut ServiceState, dt: f32) {
         let runs = population.ready.simd_gt(f32x4::ZERO);
         population.leaked =
             runs.bitselect(population.leaked + f32x4::splat(own.condition.leak_per_s * dt), f32x4::ZERO);
-        let used = memory(table, population.leaked + f32x4::splat(own.condition.heap), population);
+        let used =
+            memory(table, population.leaked + f32x4::splat(own.condition.heap), population.in_system, population.ready);
         if !table.runs_out_of_memory {
             continue;
         }

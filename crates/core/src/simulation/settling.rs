@@ -125,13 +125,7 @@ fn grant_retries(table: &CallTable, call: &mut CallState, reply: &Reply, lasting
 /// Attempts per second that fail with tries left, by the retries that their calls will have made with the next one; returns
 /// their sum.
 #[inline(always)]
-fn wanted_retries(
-    call: &mut CallState,
-    reply: &Reply,
-    lasting: Option<f32x4>,
-    dt: f32,
-    wants: &mut [f32x4],
-) -> f32x4 {
+fn wanted_retries(call: &mut CallState, reply: &Reply, lasting: Option<f32x4>, dt: f32, wants: &mut [f32x4]) -> f32x4 {
     let mut attempts = call.first_per_s * f32x4::splat(call.passing());
     let due = call.retrying.then(|| Due::new(call, f32x4::splat(dt)));
     let mut sum = f32x4::ZERO;

@@ -4,7 +4,7 @@ use crate::{
     lanes::{f32x4, lane},
     observation::{BOUND, SERVICE_FEATURES, latency_feature},
     rng::{CounterRng, Stream},
-    simulation::{arrivals::scrape_ticks, requests::memory, responses::quantile},
+    simulation::{arrivals::scrape_ticks, responses::quantile, serving::memory},
     state::{ClusterState, HEALTHY, IMPAIRED, NEVER, ServiceState, ServiceTelemetry},
     topology::{ServiceTable, Topology},
 };
@@ -74,7 +74,7 @@ fn scrape(
         capacity += population.capacity_per_s.reduce_add();
         held += population.in_system.reduce_add();
         let leaked = population.leaked + f32x4::splat(own.condition.heap);
-        used += (memory(table, leaked, population) * population.ready).reduce_add();
+        used += (memory(table, leaked, population.in_system, population.ready) * population.ready).reduce_add();
     }
     let ready = own.answering().reduce_add();
     let in_rotation = (healthy.in_rotation() + impaired.in_rotation()).reduce_add();
