@@ -3,6 +3,7 @@
 //! Cloning it is a snapshot; equal states go on equally under equal actions.
 
 pub(crate) mod conditions;
+mod fetch;
 mod initial;
 mod parts;
 mod size;
