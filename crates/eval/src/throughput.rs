@@ -8,6 +8,7 @@ use std::{
 use microcloud_core::{Environment, Split, StepBuffers, Topology, VectorEnvironment};
 use microcloud_policy::{Policy, RandomPolicy};
 use ndarray::ArrayView2;
+use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::{EvaluationError, Progress};
@@ -39,8 +40,33 @@ pub struct Throughput {
     pub state_bytes: usize,
 }
 
+/// Plays so many decisions of an episode, which begins anew where it ends before that: faults and what random actions break come with an episode's age,
+/// and so does what a tick costs.
+fn age(environment: &mut Environment, observation: &mut [f32], mask: &mut [bool], decisions: usize) {
+    let (mut policy, mut action) = (RandomPolicy::new(0), [0]);
+    for decision in 0..decisions {
+        let seen = ArrayView2::from_shape((1, observation.len()), &*observation);
+        let legal = ArrayView2::from_shape((1, mask.len()), &*mask);
+        // Both are one row.
+        if let (Ok(seen), Ok(legal)) = (seen, legal) {
+            policy.act(seen, legal, &[decision == 0], &mut action);
+        }
+        let transition = environment.step(action[0]);
+        let is_over = transition.terminated || transition.truncated;
+        if is_over {
+            environment.reset(environment.level());
+        }
+        environment.observe(observation);
+        environment.action_mask(mask);
+        if is_over {
+            return;
+        }
+    }
+}
+
 /// Steps `num_envs` environments on levels of the split `train`, with faults, telemetry, masks and autoreset, under random
-/// legal actions, for `seconds` after a tenth as long to warm up.
+/// legal actions, for `seconds` after a tenth as long to warm up. Environment `i` of `n` starts `i / n` of an episode after
+/// its beginning, as batches stand that have been played for long.
 ///
 /// # Errors
 /// No environments, no threads, or a caller that asks to stop.
@@ -95,6 +121,13 @@ impl Stepper {
         let mut observations = vec![0.0; num_envs * topology.observation_size()];
         let mut action_masks = vec![false; num_envs * topology.num_actions()];
         environments.reset(0, &mut observations, &mut action_masks);
+        let episode = topology.scenario().episode_decisions as usize;
+        let rows = environments.environments_mut().par_iter_mut().enumerate();
+        rows.zip(observations.par_chunks_exact_mut(topology.observation_size()))
+            .zip(action_masks.par_chunks_exact_mut(topology.num_actions()))
+            .for_each(|(((index, environment), observation), mask)| {
+                age(environment, observation, mask, index * episode / num_envs);
+            });
         Self {
             environments,
             policy: RandomPolicy::new(0),

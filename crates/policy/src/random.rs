@@ -47,18 +47,40 @@ impl Policy for RandomPolicy {
 
 /// The legal action whose rank among the legal ones is `draw` scaled to their number; no-op where none is legal.
 fn pick(mask: ArrayView1<'_, bool>, draw: u64) -> usize {
-    let legal = mask.iter().filter(|&&legal| legal).count();
-    let rank = ((u128::from(draw) * legal as u128) >> 64) as usize;
-    mask.iter().enumerate().filter(|&(_, &legal)| legal).nth(rank).map_or(0, |(index, _)| index)
+    // Rows of a batch lie together: slices are counted by vectors.
+    let copy;
+    let mask = if let Some(mask) = mask.to_slice() {
+        mask
+    } else {
+        copy = mask.to_vec();
+        &copy
+    };
+    let legal: usize = mask.iter().map(|&legal| usize::from(legal)).sum();
+    let mut rank = ((u128::from(draw) * legal as u128) >> 64) as usize;
+    for (index, &legal) in mask.iter().enumerate() {
+        if legal {
+            if rank == 0 {
+                return index;
+            }
+            rank -= 1;
+        }
+    }
+    0
 }
 
 /// Four interleaved multiply-xor chains over the observation's bits: a single chain would wait on every multiply.
 fn fold(seed: u64, observation: ArrayView1<'_, f32>) -> u64 {
     const PRIME: u64 = 0x0000_0100_0000_01B3;
     let mut chains = [seed, seed ^ 1, seed ^ 2, seed ^ 3];
-    for (index, value) in observation.iter().enumerate() {
-        let chain = &mut chains[index & 3];
-        *chain = (*chain ^ u64::from(value.to_bits())).wrapping_mul(PRIME).rotate_left(23);
+    let mut add = |values: &[f32]| {
+        for (chain, value) in chains.iter_mut().zip(values) {
+            *chain = (*chain ^ u64::from(value.to_bits())).wrapping_mul(PRIME).rotate_left(23);
+        }
+    };
+    if let Some(observation) = observation.to_slice() {
+        observation.chunks(4).for_each(&mut add);
+    } else {
+        observation.to_vec().chunks(4).for_each(&mut add);
     }
     chains.into_iter().fold(0, |hash, chain| mix_bits(hash ^ chain))
 }
