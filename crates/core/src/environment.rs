@@ -1,6 +1,6 @@
 //! One cluster as a reset/step environment.
 
-use std::sync::Arc;
+use std::{hint::black_box, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -135,6 +135,7 @@ impl Environment {
         let Simulation { topology, state } = &mut self.simulation;
         let topology: &Topology = topology;
         let scenario = topology.scenario();
+        black_box(state.fetch());
         let acted = action != 0;
         let mut paged = false;
         if acted

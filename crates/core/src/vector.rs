@@ -1,6 +1,6 @@
 //! Many clusters stepped together over a thread pool of their own, into slices that the caller owns.
 
-use std::{hint::black_box, sync::Arc};
+use std::sync::Arc;
 
 use rayon::prelude::*;
 use thiserror::Error;
@@ -204,7 +204,6 @@ struct Row<'a> {
 
 impl Row<'_> {
     fn play(self, split: Split, seed: u64) {
-        black_box(self.environment.state().fetch());
         let transition = self.environment.step(self.action);
         *self.transition = transition;
         if transition.terminated || transition.truncated {
