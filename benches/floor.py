@@ -31,6 +31,8 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+from ending import end
+
 LINE_BYTES = 64
 # Stands for the second level where a batch is counted with fewer environments.
 BATCH_CACHE_BYTES = 256 << 10
@@ -98,11 +100,9 @@ def emulate(bench, scenario, num_envs, steps, first_bytes, last_bytes, folder):
     """Counts of one play under callgrind, and its ticks."""
     out = Path(folder) / f"callgrind.{num_envs}.{steps}"
     play = [bench, "--scenario", scenario, "--num-envs", str(num_envs), "--play", str(steps), "--json"]
-    command = ["valgrind", "--tool=callgrind", "--dump-instr=yes", "--dump-line=no", "--compress-pos=no", "--cache-sim=yes"]
+    command = ["valgrind", "--tool=callgrind", "--vgdb=no", "--dump-instr=yes", "--dump-line=no", "--compress-pos=no", "--cache-sim=yes"]
     command += [f"--D1={cache(first_bytes)}", f"--LL={cache(last_bytes)}", f"--callgrind-out-file={out}", *play]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode != 0:
-        sys.exit(f"valgrind: {done.stderr.strip().splitlines()[-1:]}")
+    done = subprocess.run(command, check=True, capture_output=True, text=True, errors="replace")
     return (*read_callgrind(out), json.loads(done.stdout)["played"]["ticks"])
 
 
@@ -233,9 +233,9 @@ def main():
         for tick in measured["ticks"]:
             counted = count(bench, arguments.scenario, tick, machine["caches"], folder)
             rows.append({"tick": tick, "counted": counted, "floor_ns": floor(counted, tick, machine)})
+    print(peaks_table(machine, rows), table(arguments.scenario, rows), sep="\n\n", flush=True)
     if arguments.json:
         Path(arguments.json).write_text(json.dumps({"schema": 1, "machine": machine, "rows": rows}, indent=1) + "\n")
-    print(peaks_table(machine, rows), table(arguments.scenario, rows), sep="\n\n")
 
 
 def build():
@@ -246,4 +246,4 @@ def build():
 
 
 if __name__ == "__main__":
-    main()
+    end(main)

@@ -25,6 +25,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from ending import end
+
 PARTS = 5
 # Actions drawn beforehand, which are played round and round.
 DRAWN = 256
@@ -164,7 +166,9 @@ def install(packages, folder, seconds):
     home = folder / packages[0].split("==")[0]
     python = home / "bin" / "python"
     if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", home], check=True)
+        made = subprocess.run([sys.executable, "-m", "venv", home], capture_output=True, text=True)
+        if made.returncode != 0:
+            return None, "did not install: " + last_line(made.stderr + made.stdout)
     command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=seconds)
@@ -199,12 +203,7 @@ def run_peer(peer, num_envs, python, arguments):
 
 def run_ours(arguments):
     """The rows of this repository."""
-    root = Path(__file__).resolve().parent.parent
-    bench = arguments.bench
-    if not bench:
-        subprocess.run(["cargo", "build", "--bin", "bench"], check=True, cwd=root)
-        bench = Path(os.environ.get("CARGO_TARGET_DIR", root / "target")) / "debug" / "bench"
-    command = [bench, "--num-envs", ",".join(map(str, OURS)), "--threads", "1", "--seconds", str(arguments.seconds)]
+    command = [arguments.bench, "--num-envs", ",".join(map(str, OURS)), "--threads", "1", "--seconds", str(arguments.seconds)]
     done = subprocess.run([*pinned(arguments.core), *command, "--json"], check=True, capture_output=True, text=True)
     name = "microcloud-gym {scenario}, actions drawn as it goes"
     return [
@@ -217,6 +216,13 @@ def run_ours(arguments):
         }
         for row in json.loads(done.stdout)["rows"]
     ]
+
+
+def build():
+    """Builds the command and says where it is."""
+    root = Path(__file__).resolve().parent.parent
+    subprocess.run(["cargo", "build", "--bin", "bench"], check=True, cwd=root)
+    return Path(os.environ.get("CARGO_TARGET_DIR", root / "target")) / "debug" / "bench"
 
 
 def table(rows):
@@ -232,7 +238,7 @@ def table(rows):
 def run_all(arguments, folder):
     """Every row: peers first, this repository last."""
     rows, pythons = [], {}
-    wanted = arguments.only.split(",") if arguments.only else []
+    wanted = [word for word in (arguments.only or "").split(",") if word]
     for peer in PEERS:
         if wanted and not any(name.lower() in peer.name.lower() for name in wanted):
             continue
@@ -264,12 +270,18 @@ def main():
         return measure_here(arguments.measure, arguments.envs, arguments.seconds)
     if not shutil.which("taskset"):
         sys.exit("taskset is not installed")
+    if not 0.0 < arguments.seconds <= 3600.0:
+        sys.exit(f"--seconds {arguments.seconds}; allowed: above 0, at most 3600")
+    # What cannot work shows before the peers take their time.
+    subprocess.run([*pinned(arguments.core), "true"], check=True, capture_output=True, text=True)
+    arguments.bench = arguments.bench or build()
+    subprocess.run([arguments.bench, "--version"], check=True, capture_output=True, text=True)
     with tempfile.TemporaryDirectory() as temporary:
-        rows = run_all(arguments, Path(arguments.venv or temporary))
+        rows = run_all(arguments, Path(arguments.venv or temporary).resolve())
+    print(table(rows), flush=True)
     if arguments.json:
         Path(arguments.json).write_text(json.dumps({"schema": 1, "rows": rows}, indent=1) + "\n")
-    print(table(rows))
 
 
 if __name__ == "__main__":
-    main()
+    end(main)

@@ -13,7 +13,8 @@ use microcloud_benches::{Play, Player, criterion, topology};
 use microcloud_core::{Phase, PhaseWatch};
 
 /// The phases that a step consists of; observations, masks and resets are benchmarks of their own.
-const PHASES: [Phase; 10] = [
+const PHASES: [Phase; 11] = [
+    Phase::Fetch,
     Phase::Actions,
     Phase::Faults,
     Phase::Controllers,

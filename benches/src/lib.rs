@@ -1,4 +1,4 @@
-//! The play that benchmarks time: one environment or a batch of them, level after level, under no-op or random legal actions.
+//! The play that benchmarks time: one environment or a batch, level after level, under no-op or random legal actions.
 
 use std::{sync::Arc, time::Duration};
 
@@ -137,7 +137,7 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// So many environments, each after a quarter of an episode's decisions.
+    /// So many environments, at every age of an episode.
     ///
     /// # Errors
     /// No environments, or more than the library allows.
@@ -146,7 +146,21 @@ impl Batch {
         let mut observations = vec![0.0; num_envs * topology.observation_size()];
         let mut action_masks = vec![false; num_envs * topology.num_actions()];
         environments.reset(SEED, &mut observations, &mut action_masks);
-        let mut batch = Self {
+        let mut rng = CounterRng::new(SEED, Stream::Faults, 1);
+        let (width, num_actions) = (topology.observation_size(), topology.num_actions());
+        for (index, environment) in environments.environments_mut().iter_mut().enumerate() {
+            let mask = &mut action_masks[index * num_actions..][..num_actions];
+            for _ in 0..index * WARM_UP / num_envs {
+                environment.action_mask(mask);
+                let transition = environment.step(draw(mask, &mut rng));
+                if transition.terminated || transition.truncated {
+                    environment.reset(Level::draw(Split::Train, SEED + index as u64, 1));
+                }
+            }
+            environment.observe(&mut observations[index * width..][..width]);
+            environment.action_mask(mask);
+        }
+        Ok(Self {
             environments,
             final_observations: observations.clone(),
             observations,
@@ -155,13 +169,8 @@ impl Batch {
             terminated: vec![false; num_envs],
             truncated: vec![false; num_envs],
             actions: vec![0; num_envs],
-            rng: CounterRng::new(SEED, Stream::Faults, 1),
-        };
-        for _ in 0..WARM_UP / 4 {
-            batch.draw_actions();
-            batch.step();
-        }
-        Ok(batch)
+            rng,
+        })
     }
 
     /// Draws a legal action for every environment.

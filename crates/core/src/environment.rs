@@ -136,6 +136,7 @@ impl Environment {
         let topology: &Topology = topology;
         let scenario = topology.scenario();
         black_box(state.fetch());
+        witness.after(Phase::Fetch);
         let acted = action != 0;
         let mut paged = false;
         if acted
@@ -219,6 +220,8 @@ impl Environment {
         for (call, new) in calls {
             (call.retries, call.budgeted, call.guarded) = (new.retries, new.budgeted, new.guarded);
         }
+        // Actions may now wait longer.
+        state.pending.reserve(fresh.pending.capacity());
         self.settled = Arc::new(Simulation::settled(topology.clone()));
         self.simulation.topology = topology;
     }

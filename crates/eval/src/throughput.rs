@@ -11,7 +11,7 @@ use ndarray::ArrayView2;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::{EvaluationError, Progress};
+use crate::{EvaluationError, Progress, speed::age};
 
 /// The speed of one number of environments on one number of threads.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -40,30 +40,6 @@ pub struct Throughput {
     pub state_bytes: usize,
 }
 
-/// Plays so many decisions of an episode, which begins anew where it ends before that: faults and what random actions break come with an episode's age,
-/// and so does what a tick costs.
-fn age(environment: &mut Environment, observation: &mut [f32], mask: &mut [bool], decisions: usize) {
-    let (mut policy, mut action) = (RandomPolicy::new(0), [0]);
-    for decision in 0..decisions {
-        let seen = ArrayView2::from_shape((1, observation.len()), &*observation);
-        let legal = ArrayView2::from_shape((1, mask.len()), &*mask);
-        // Both are one row.
-        if let (Ok(seen), Ok(legal)) = (seen, legal) {
-            policy.act(seen, legal, &[decision == 0], &mut action);
-        }
-        let transition = environment.step(action[0]);
-        let is_over = transition.terminated || transition.truncated;
-        if is_over {
-            environment.reset(environment.level());
-        }
-        environment.observe(observation);
-        environment.action_mask(mask);
-        if is_over {
-            return;
-        }
-    }
-}
-
 /// Steps `num_envs` environments on levels of the split `train`, with faults, telemetry, masks and autoreset, under random
 /// legal actions, for `seconds` after a tenth as long to warm up. Environment `i` of `n` starts `i / n` of an episode after
 /// its beginning, as batches stand that have been played for long.
@@ -79,7 +55,7 @@ pub fn measure_throughput(
 ) -> Result<Throughput, EvaluationError> {
     let environments = VectorEnvironment::new(Arc::clone(topology), Split::Train, num_envs, threads)
         .map_err(|error| EvaluationError::Environments { num_envs, threads, problem: error.to_string() })?;
-    let mut stepper = Stepper::new(topology, environments, num_envs);
+    let mut stepper = Stepper::new(topology, environments, num_envs, progress)?;
     stepper.run(seconds / 10.0, progress)?;
     let (steps, elapsed) = stepper.run(seconds, progress)?;
     let steps_per_s = steps as f64 * num_envs as f64 / elapsed.as_secs_f64().max(1e-9);
@@ -117,7 +93,12 @@ struct Stepper {
 }
 
 impl Stepper {
-    fn new(topology: &Topology, mut environments: VectorEnvironment, num_envs: usize) -> Self {
+    fn new(
+        topology: &Topology,
+        mut environments: VectorEnvironment,
+        num_envs: usize,
+        progress: &dyn Progress,
+    ) -> Result<Self, EvaluationError> {
         let mut observations = vec![0.0; num_envs * topology.observation_size()];
         let mut action_masks = vec![false; num_envs * topology.num_actions()];
         environments.reset(0, &mut observations, &mut action_masks);
@@ -125,10 +106,14 @@ impl Stepper {
         let rows = environments.environments_mut().par_iter_mut().enumerate();
         rows.zip(observations.par_chunks_exact_mut(topology.observation_size()))
             .zip(action_masks.par_chunks_exact_mut(topology.num_actions()))
-            .for_each(|(((index, environment), observation), mask)| {
-                age(environment, observation, mask, index * episode / num_envs);
-            });
-        Self {
+            .try_for_each(|(((index, environment), observation), mask)| {
+                if progress.is_cancelled() {
+                    return Err(EvaluationError::Interrupted);
+                }
+                age(environment, index, observation, mask, index * episode / num_envs);
+                Ok(())
+            })?;
+        Ok(Self {
             environments,
             policy: RandomPolicy::new(0),
             num_envs,
@@ -140,7 +125,7 @@ impl Stepper {
             truncated: vec![false; num_envs],
             episode_starts: vec![true; num_envs],
             actions: vec![0; num_envs],
-        }
+        })
     }
 
     /// Steps for so many seconds, at least once; how many steps, and how long they took.

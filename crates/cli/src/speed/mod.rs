@@ -47,7 +47,7 @@ pub struct SpeedArguments {
     )]
     sizes: Option<Vec<u32>>,
     /// Draw what --sizes measures
-    #[arg(long, value_name = "FILE.svg", requires = "sizes")]
+    #[arg(long, value_name = "FILE.svg")]
     plot: Option<PathBuf>,
     /// Play so many steps and measure nothing, for an emulator to count
     #[arg(long, group = "measurement", value_name = "STEPS", conflicts_with_all = ["threads", "seconds"])]
@@ -63,6 +63,12 @@ impl SpeedArguments {
         let measure = |default: &[usize], of: Measure| {
             self.measure(scenario, if num_envs.is_empty() { default } else { num_envs }, seconds, of)
         };
+        if self.plot.is_some() && self.sizes.is_none() {
+            return Some(Err(Failure::usage("--plot without --sizes; allowed: with it")));
+        }
+        if let (Some(_), [_, _, ..]) = (self.play, num_envs) {
+            return Some(Err(Failure::usage("--play with several --num-envs; allowed: one")));
+        }
         let measured = if self.profile {
             measure(&NUM_ENVS, profiles)
         } else if self.floor {
@@ -107,10 +113,16 @@ impl SpeedArguments {
         let memory = resident_memory(&topologies[0], RESIDENT_ENVS);
         let rows = size_costs(&topologies, seconds, &progress)?;
         progress.clear();
+        let text = tables::sizes(&rows, &memory);
         if let Some(plot) = plot {
-            plot.write(&sizes_plot(&rows).map_err(|problem| Failure::usage(format!("--plot: {problem}")))?)?;
+            let drawn = sizes_plot(&rows).map_err(|problem| Failure::usage(format!("--plot: {problem}")))?;
+            if let Err(failure) = plot.write(&drawn) {
+                // What was measured took minutes.
+                eprint!("{text}");
+                return Err(failure);
+            }
         }
-        Ok((json!({"schema": 1, "sizes": rows, "memory": memory}), tables::sizes(&rows, &memory)))
+        Ok((json!({"schema": 1, "sizes": rows, "memory": memory}), text))
     }
 }
 

@@ -279,3 +279,50 @@ pub(super) fn memory(table: &ServiceTable, leaked: f32x4, in_system: f32x4, read
     let queued = ratio(in_system, ready * f32x4::splat(table.queue_limit));
     f32x4::splat(table.memory) + leaked + f32x4::splat(table.queue_memory) * queued.fast_min(f32x4::ONE)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        rng::{CounterRng, Stream},
+        scenario::Scenario,
+    };
+
+    #[test]
+    fn two_populations_in_one_vector_are_served_as_each_is_alone() {
+        let topology = Topology::new(Scenario::load("spine12").expect("a scenario")).expect("its topology");
+        let mut rng = CounterRng::new(3, Stream::Faults, 0);
+        for draw in 0..4000 {
+            let service = draw % topology.num_services();
+            let (table, queue) = (&topology.services[service], &*topology.queues[service]);
+            let mut lanes = |most: f32| f32x4::from([rng.uniform() * most, rng.uniform() * most, 0.0, 0.0]);
+            let mut load = || {
+                let ready = lanes(6.0);
+                Load {
+                    in_system: ready * f32x4::splat(table.queue_limit) * lanes(1.0) * lanes(1.0),
+                    ready,
+                    leaked: lanes(0.4),
+                    calls_mean_s: lanes(0.5),
+                    offered: lanes(2.0) * f32x4::splat(topology.nominal_per_s[service]),
+                    work_s: f32x4::splat(table.service_s) + lanes(0.1),
+                    delay_s: lanes(0.2),
+                    delay_variance: lanes(0.1),
+                    pool: f32x4::splat(table.pool),
+                    let_in: f32x4::ONE - lanes(0.5),
+                    right: f32x4::ONE - lanes(0.5),
+                }
+            };
+            let (one, other) = (load(), load());
+            let dt = f32x4::ONE;
+            let both = work(&topology, table, queue, &one.beside(&other), 0b1111, dt).apart();
+            for (load, found) in [one, other].iter().zip(&both) {
+                let alone = work(&topology, table, queue, load, 0b0011, dt);
+                let shown = |answer: &Answer| {
+                    [answer.in_system, answer.admitted, answer.served, answer.mean_s, answer.sd_s, answer.success]
+                        .map(|lanes| [lanes.to_array()[0].to_bits(), lanes.to_array()[1].to_bits()])
+                };
+                assert_eq!(shown(found), shown(&alone), "{draw}");
+            }
+        }
+    }
+}

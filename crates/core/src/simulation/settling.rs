@@ -96,7 +96,9 @@ fn grant_retries(table: &CallTable, call: &mut CallState, reply: &Reply, lasting
     let mut wants = [zero; MOST_RETRIES];
     let retries = usize::from(call.retries).min(MOST_RETRIES);
     call.most_tried = call.most_tried.max(call.retries);
-    let wanted = wanted_retries(call, reply, lasting, dt, &mut wants[..retries]);
+    let sum = wanted_retries(call, reply, lasting, dt, &mut wants[..retries]);
+    // Where nothing fails now, nothing is tried again, whatever would fail lastingly below.
+    let wanted = if reply.failure.simd_gt(zero).any() { sum } else { zero };
     let none = !wanted.simd_gt(zero).any();
     let mut granted = wanted;
     if call.budgeted {
@@ -222,5 +224,32 @@ fn breaker(topology: &Topology, call: &mut CallState, failure: f32x4) {
     } else {
         call.pass = 0.0;
         call.breaker_wait_s = BREAKER_OPEN_S;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{scenario::Scenario, state::ClusterState};
+
+    #[test]
+    fn a_call_that_does_not_fail_is_not_tried_again_though_something_below_it_fails_lastingly() {
+        let topology = Topology::new(Scenario::load("spine12").expect("a scenario")).expect("its topology");
+        let mut state = ClusterState::new(&topology);
+        let index = topology.calls.iter().position(|call| call.retries > 1).expect("a call with retries");
+        let (table, call) = (&topology.calls[index], &mut state.calls[index]);
+        call.first_per_s = f32x4::splat(100.0);
+        call.retrying = true;
+        call.waiting[0] = f32x4::ONE;
+        call.tried[0] = f32x4::ONE;
+        call.due_per_s = f32x4::splat(0.5);
+        let zero = f32x4::ZERO;
+        let held_s = f32x4::splat(0.01);
+        let reply = Reply { failure: zero, late: zero, wrong: zero, held_s, variance: zero };
+        settle(&topology, table, call, &reply, Some(f32x4::splat(0.05)));
+        assert_eq!((call.granted_per_s, call.allowed), (zero, f32x4::ONE));
+        let failing = Reply { failure: f32x4::splat(0.1), ..reply };
+        settle(&topology, table, call, &failing, Some(f32x4::splat(0.05)));
+        assert!(call.granted_per_s.simd_gt(zero).all());
     }
 }

@@ -2,9 +2,11 @@
 
 use crate::{state::ClusterState, topology::Topology};
 
-/// A part of a step, in the order of a tick; the last four come once per decision or episode.
+/// A part of a step, in the order of a tick; the first and the last four come once per decision or episode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
+    /// The state is fetched from memory.
+    Fetch,
     /// Actions take effect.
     Actions,
     /// Faults begin, last and end.
@@ -35,7 +37,8 @@ pub enum Phase {
 
 impl Phase {
     /// Every phase.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
+        Self::Fetch,
         Self::Actions,
         Self::Faults,
         Self::Controllers,

@@ -10,6 +10,7 @@ mod generated;
 mod halving;
 mod laws;
 mod levels;
+mod memory;
 mod play;
 mod random_cluster;
 mod scenarios;

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use microcloud_core::{CounterRng, Environment, Level, Scenario, Split, Stream, Topology, observation::BOUND};
+use microcloud_core::{
+    ActionSet, CounterRng, Environment, Level, Scenario, Split, Stream, Topology, observation::BOUND,
+};
 
 /// Every scenario that what holds for all is held to: the built-in ones, one that has every entity, and generated ones.
 pub fn scenario_names() -> impl Iterator<Item = &'static str> {
@@ -28,6 +30,27 @@ pub fn random_action(environment: &Environment, rng: &mut CounterRng) -> usize {
     environment.action_mask(&mut mask);
     let legal: Vec<usize> = (0..mask.len()).filter(|&action| mask[action]).collect();
     legal[(rng.uniform() * legal.len() as f32) as usize]
+}
+
+#[test]
+fn the_mask_says_of_every_action_whether_it_is_legal() {
+    for name in scenario_names() {
+        let scenario = Scenario { actions: ActionSet::Extended, ..scenario(name) };
+        let topology = Topology::new(scenario).expect("its topology");
+        let mut environment = Environment::new(topology.clone());
+        environment.reset(Level::draw(Split::Train, 3, 0));
+        let mut mask = vec![false; topology.num_actions()];
+        let mut rng = CounterRng::new(4, Stream::Faults, 0);
+        for _ in 0..200 {
+            environment.action_mask(&mut mask);
+            for (index, &legal) in mask.iter().enumerate() {
+                let expected = topology.action(index).is_some_and(|action| environment.is_legal(action));
+                assert_eq!(legal, expected, "{name}: {}", topology.action_meanings()[index]);
+            }
+            let action = random_action(&environment, &mut rng);
+            environment.step(action);
+        }
+    }
 }
 
 #[test]

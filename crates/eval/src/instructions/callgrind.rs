@@ -35,7 +35,8 @@ pub(super) fn count(
     let mut out_file = std::ffi::OsString::from("--callgrind-out-file=");
     out_file.push(&out);
     let child = Command::new("valgrind")
-        .args(["--tool=callgrind", "--quiet"])
+        // Without --vgdb=no a run that is killed leaves pipes in the temporary folder.
+        .args(["--tool=callgrind", "--quiet", "--vgdb=no"])
         .arg(out_file)
         .arg(program)
         .args(["--count-work", scenario, &part.to_string()])

@@ -69,11 +69,15 @@ impl InstructionCounts {
         let same = |one: &InstructionRow, other: &InstructionRow| {
             (&one.scenario, one.quantity) == (&other.scenario, other.quantity)
         };
+        let again = |(index, row): &(usize, &InstructionRow)| stored.rows[..*index].iter().any(|old| same(old, row));
+        if let Some((_, row)) = stored.rows.iter().enumerate().find(again) {
+            return Err(incomparable(format!("{} of {:?} stands there twice", row.quantity, row.scenario)));
+        }
         let unknown = stored.rows.iter().find(|old| !self.rows.iter().any(|new| same(old, new)));
         let missing = self.rows.iter().find(|new| !stored.rows.iter().any(|old| same(old, new)));
         if let Some(row) = unknown.or(missing) {
             let which = if unknown.is_some() { "is no longer counted" } else { "is not among the counts" };
-            return Err(incomparable(format!("{} of {} {which}", row.quantity, row.scenario)));
+            return Err(incomparable(format!("{} of {:?} {which}", row.quantity, row.scenario)));
         }
         let now = |old: &InstructionRow| self.rows.iter().find(|new| same(old, new)).map_or(0, |new| new.instructions);
         Ok(Comparison { rows: stored.rows.iter().map(|old| (old.clone(), now(old))).collect() })
@@ -126,6 +130,20 @@ mod tests {
     use std::error::Error;
 
     use super::{super::Quantity, *};
+
+    #[test]
+    fn a_reset_costs_less_than_ten_ticks_of_random_play() -> Result<(), Box<dyn Error>> {
+        let stored: InstructionCounts = serde_json::from_str(include_str!("../../../../benches/instructions.json"))?;
+        let of = |scenario: &str, quantity: Quantity| {
+            let mut rows = stored.rows.iter();
+            rows.find(|row| row.scenario == scenario && row.quantity == quantity).map(|row| row.instructions)
+        };
+        for scenario in super::super::COUNTED_SCENARIOS {
+            let (reset, tick) = (of(scenario, Quantity::Reset), of(scenario, Quantity::RandomTick));
+            assert!(reset.zip(tick).is_some_and(|(reset, tick)| reset < 10 * tick), "{scenario}");
+        }
+        Ok(())
+    }
 
     fn counts(instructions: [u64; 2]) -> InstructionCounts {
         let row = |quantity, instructions| InstructionRow { scenario: "spine12".to_owned(), quantity, instructions };

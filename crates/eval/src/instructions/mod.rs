@@ -136,7 +136,11 @@ pub fn count_instructions(program: &Path, progress: &dyn Progress) -> Result<Ins
         let scenario = Scenario::load(name)?;
         for quantity in Quantity::ALL {
             let (with, without) = quantity.parts();
-            let more = total(name, with).saturating_sub(total(name, without));
+            let (with, without) = (total(name, with), total(name, without));
+            let Some(more) = with.checked_sub(without).filter(|&more| more > 0) else {
+                let problem = format!("{quantity} of {name}: {with} instructions with it, {without} without");
+                return Err(InstructionError::Output { problem });
+            };
             let repetitions = quantity.repetitions(&scenario).max(1);
             let instructions = (more + repetitions / 2) / repetitions;
             rows.push(InstructionRow { scenario: name.to_owned(), quantity, instructions });

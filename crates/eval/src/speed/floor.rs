@@ -71,7 +71,7 @@ pub fn tick_cost(
     seconds: f64,
     progress: &dyn Progress,
 ) -> Result<TickCost, EvaluationError> {
-    let mut play = RandomPlay::new(topology, num_envs)?;
+    let mut play = RandomPlay::new(topology, num_envs, progress)?;
     let mut costs = Vec::new();
     for _ in 0..PARTS {
         costs.push(ns_per_tick(&mut play, seconds / PARTS as f64, progress)?);

@@ -18,6 +18,7 @@ pub use bandwidth::{Bandwidth, CacheSizes};
 pub use floor::{Machine, TickCost, machine, tick_cost};
 pub use peaks::Peaks;
 pub use profile::{PhaseCost, Profile, profile};
+pub(crate) use random_play::age;
 pub use reset::{ResetCost, reset_cost};
 pub use sizes::{GENERATED_SEED, Memory, SIZES, STATE_MIB, SizeCost, resident_memory, size_costs, size_topologies};
 pub use sizes_plot::sizes_plot;
@@ -41,7 +42,7 @@ pub struct Played {
 /// # Errors
 /// No environments.
 pub fn play_steps(topology: &Arc<Topology>, num_envs: usize, steps: u64) -> Result<Played, EvaluationError> {
-    let mut play = RandomPlay::new(topology, num_envs)?;
+    let mut play = RandomPlay::new(topology, num_envs, &())?;
     for _ in 0..steps {
         play.step(&mut Unwatched);
     }

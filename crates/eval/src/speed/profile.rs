@@ -70,7 +70,7 @@ pub fn profile(
     seconds: f64,
     progress: &dyn Progress,
 ) -> Result<Profile, EvaluationError> {
-    let first = RandomPlay::new(topology, num_envs)?;
+    let first = RandomPlay::new(topology, num_envs, progress)?;
     let mut plays = [first.clone(), first];
     let begin = Instant::now();
     plays.iter_mut().for_each(|play| play.step(&mut Unwatched));

@@ -6,7 +6,7 @@ use microcloud_core::{Environment, Level, Phase, Split, Topology, Transition};
 use microcloud_policy::{Policy, RandomPolicy};
 use ndarray::ArrayView2;
 
-use crate::EvaluationError;
+use crate::{EvaluationError, Progress};
 
 /// Seed of the levels and of the actions.
 const SEED: u64 = 0;
@@ -48,7 +48,13 @@ pub(super) struct RandomPlay {
 impl RandomPlay {
     /// Environment `i` of `n` stands `i / n` of an episode after its start, as batches do that have been played for long:
     /// faults and what random actions break come with an episode's age, and so does what a tick costs.
-    pub fn new(topology: &Arc<Topology>, num_envs: usize) -> Result<Self, EvaluationError> {
+    ///
+    /// # Errors
+    /// No environments, or a caller that asks to stop.
+    pub fn new(topology: &Arc<Topology>, num_envs: usize, progress: &dyn Progress) -> Result<Self, EvaluationError> {
+        if progress.is_cancelled() {
+            return Err(EvaluationError::Interrupted);
+        }
         if num_envs == 0 {
             return Err(EvaluationError::Zero { key: "num_envs" });
         }
@@ -66,31 +72,16 @@ impl RandomPlay {
         };
         let decisions = topology.scenario().episode_decisions as usize;
         for index in 0..num_envs {
-            play.age(index, index * decisions / num_envs);
+            if progress.is_cancelled() {
+                return Err(EvaluationError::Interrupted);
+            }
+            let (width, num_actions) = (topology.observation_size(), topology.num_actions());
+            let observation = &mut play.observations[index * width..][..width];
+            let mask = &mut play.action_masks[index * num_actions..][..num_actions];
+            let age_of = index * decisions / num_envs;
+            play.draws[index] = age(&mut play.environments[index], index, observation, mask, age_of);
         }
         Ok(play)
-    }
-
-    /// Begins an episode in one row and plays so many decisions of it.
-    fn age(&mut self, index: usize, decisions: usize) {
-        let environment = &mut self.environments[index];
-        let (width, num_actions) = (environment.topology().observation_size(), environment.topology().num_actions());
-        let observation = &mut self.observations[index * width..][..width];
-        let mask = &mut self.action_masks[index * num_actions..][..num_actions];
-        environment.reset(level(index, 0));
-        let (mut policy, mut action) = (RandomPolicy::new(SEED), [0]);
-        for decision in 0..decisions {
-            environment.observe(observation);
-            environment.action_mask(mask);
-            act(&mut policy, (1, observation, mask), &[decision == 0], &mut action);
-            let transition = environment.step(action[0]);
-            if transition.terminated || transition.truncated {
-                environment.reset(level(index, self.draws[index]));
-                self.draws[index] += 1;
-            }
-        }
-        environment.observe(observation);
-        environment.action_mask(mask);
     }
 
     pub fn num_envs(&self) -> usize {
@@ -141,6 +132,31 @@ impl RandomPlay {
     }
 }
 
+/// Begins the episodes of a row of a batch and plays so many decisions; returns how many levels it has drawn.
+pub(crate) fn age(
+    environment: &mut Environment,
+    index: usize,
+    observation: &mut [f32],
+    mask: &mut [bool],
+    decisions: usize,
+) -> u64 {
+    environment.reset(level(index, 0));
+    let (mut policy, mut action, mut draws) = (RandomPolicy::new(SEED), [0], 1);
+    for decision in 0..decisions {
+        environment.observe(observation);
+        environment.action_mask(mask);
+        act(&mut policy, (1, observation, mask), &[decision == 0], &mut action);
+        let transition = environment.step(action[0]);
+        if transition.terminated || transition.truncated {
+            environment.reset(level(index, draws));
+            draws += 1;
+        }
+    }
+    environment.observe(observation);
+    environment.action_mask(mask);
+    draws
+}
+
 fn level(index: usize, draw: u64) -> Level {
     Level::draw(Split::Train, SEED + index as u64, draw)
 }
@@ -179,7 +195,7 @@ mod tests {
     #[test]
     fn a_watched_play_goes_on_as_an_unwatched_one() -> Result<(), Box<dyn std::error::Error>> {
         let topology = Topology::new(Scenario::load("spine12")?)?;
-        let mut plain = RandomPlay::new(&topology, 3)?;
+        let mut plain = RandomPlay::new(&topology, 3, &())?;
         let mut watched = plain.clone();
         let mut counting = Counting(0);
         for _ in 0..100 {
@@ -194,7 +210,7 @@ mod tests {
     #[test]
     fn episodes_are_spread_over_their_length() -> Result<(), Box<dyn std::error::Error>> {
         let topology = Topology::new(Scenario::load("spine12")?)?;
-        let play = RandomPlay::new(&topology, 8)?;
+        let play = RandomPlay::new(&topology, 8, &())?;
         let ages: Vec<u32> = play.environments.iter().map(Environment::decision).collect();
         let decisions = topology.scenario().episode_decisions;
         assert!(ages[0] == 0 && ages.iter().any(|&age| age > decisions / 2), "{ages:?}");

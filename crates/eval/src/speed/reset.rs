@@ -42,7 +42,7 @@ pub fn reset_cost(
     seconds: f64,
     progress: &dyn Progress,
 ) -> Result<ResetCost, EvaluationError> {
-    let mut play = RandomPlay::new(topology, num_envs)?;
+    let mut play = RandomPlay::new(topology, num_envs, progress)?;
     let mut times = Times { last: Instant::now(), decisions: Vec::new(), resets: Vec::new() };
     let begin = Instant::now();
     while times.resets.is_empty() || begin.elapsed().as_secs_f64() < seconds {

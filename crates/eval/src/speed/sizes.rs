@@ -64,7 +64,7 @@ pub fn size_costs(
     let mut plays = Vec::new();
     for topology in topologies {
         let bytes = Environment::new(Arc::clone(topology)).state_bytes();
-        plays.push(RandomPlay::new(topology, ((STATE_MIB << 20) / bytes).max(1))?);
+        plays.push(RandomPlay::new(topology, ((STATE_MIB << 20) / bytes).max(1), progress)?);
     }
     let mut costs = vec![Vec::new(); plays.len()];
     for _ in 0..TURNS {
