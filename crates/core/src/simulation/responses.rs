@@ -39,9 +39,9 @@ pub(super) fn backward(topology: &Topology, state: &mut ClusterState) {
             }
             let own = &mut services[service];
             match call.mode {
-                CallMode::Sync => all.wait(call, edge, &reply, attempts, 1.0, lasting, shared.any_wrong),
+                CallMode::Sync => all.wait(call, edge, &reply, (attempts, lasting), 1.0, shared.any_wrong),
                 CallMode::Miss => {
-                    all.wait(call, edge, &reply, attempts, 1.0 - own.hit_ratio, lasting, shared.any_wrong);
+                    all.wait(call, edge, &reply, (attempts, lasting), 1.0 - own.hit_ratio, shared.any_wrong);
                     fill(table, edge, own);
                 }
                 CallMode::Consume => {
@@ -96,17 +96,16 @@ impl Calls {
         variance: f32x4::ZERO,
     };
 
-    /// Adds a call that the request waits for, where it makes it at all.
+    /// Adds a call that the request waits for, with the attempts that it takes and the ratio that fails lastingly, where it
+    /// makes it at all.
     #[inline(always)]
-    #[allow(clippy::too_many_arguments)]
     fn wait(
         &mut self,
         call: &CallTable,
         edge: &CallState,
         reply: &Reply,
-        attempts: f32x4,
+        (attempts, lasting): (f32x4, Option<f32x4>),
         missed: f32,
-        lasting: Option<f32x4>,
         any_wrong: bool,
     ) {
         let times = f32x4::splat(call.calls * missed);

@@ -134,8 +134,9 @@ impl ClusterState {
             })
             .collect();
         let zones = topology.num_zones();
-        // One action a decision, until its delay has passed.
+        // One action a decision, until its delay has passed, and none twice.
         let ticks = u64::from(topology.scenario().decision_ticks.max(1));
+        let most_pending = topology.num_actions().min(topology.actuation_ticks.div_ceil(ticks) as usize + 1);
         let weights = f32x4::from(std::array::from_fn(|zone| if zone < zones { 1.0 / zones as f32 } else { 0.0 }));
         Self {
             level: Level::draw(Split::Train, 0, 0),
@@ -201,7 +202,7 @@ impl ClusterState {
             faults: Vec::with_capacity(crate::fault::MAX_FAULTS),
             scrape_phase: vec![0; topology.num_services()],
             next_check_us: vec![1; topology.num_services()],
-            pending: Vec::with_capacity(topology.actuation_ticks.div_ceil(ticks) as usize + 1),
+            pending: Vec::with_capacity(most_pending),
             acted_at: NEVER,
             cores_used: [0.0; NODE_LANES],
             accounts: Accounts::default(),

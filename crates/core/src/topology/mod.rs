@@ -1,6 +1,7 @@
 //! The immutable tables built once from a scenario: services in topological order, calls by caller, actions, names.
 
 mod ablation;
+mod callers;
 mod entities;
 mod queues;
 mod tables;
@@ -169,7 +170,7 @@ impl Topology {
                 nodes: &mut nodes,
             },
         );
-        note_callers(&mut services, &calls);
+        callers::note(&mut services, &calls);
         let on = |rule: Rule| !rules_off.rule(rule);
         let used = cores_used(&services);
         let initial_cost = nodes.iter().zip(used).map(|(node, cores)| cores * node.price).sum::<f32>();
@@ -382,20 +383,6 @@ impl Topology {
             .filter(|&level| self.is_control(level) == control && seen.insert(level))
             .take(count)
             .collect()
-    }
-}
-
-/// Callers that wait for a service's answers from which on what they have in common is drawn up once.
-const MANY_CALLERS: usize = 3;
-
-/// Notes in the services' tables what their callers need of them.
-fn note_callers(services: &mut [ServiceTable], calls: &[CallTable]) {
-    for (index, service) in services.iter_mut().enumerate() {
-        let own = calls.iter().filter(|call| call.to == index);
-        service.has_many_callers = own.clone().filter(|call| call.mode != CallMode::Async).count() >= MANY_CALLERS;
-        let scales = service.contention > 0.0 || service.coherency > 0.0;
-        let is_consumer = own.into_iter().any(|call| call.mode == CallMode::Consume);
-        service.counts_replicas = scales || service.cache_size < 1.0 || is_consumer;
     }
 }
 
