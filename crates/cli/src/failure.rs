@@ -3,7 +3,6 @@
 use std::{
     fmt::Display,
     io::{self, Write},
-    process::ExitCode,
 };
 
 use microcloud_core::ScenarioError;
@@ -76,11 +75,11 @@ impl From<InstructionError> for Failure {
     }
 }
 
-/// Prints a failure on one line to standard error and gives the exit code.
-pub fn finish(result: Result<(), Failure>) -> ExitCode {
-    let Err(failure) = result else { return ExitCode::SUCCESS };
+/// Prints a failure on one line to standard error and gives the exit code, 0 where there is none.
+pub fn finish(result: Result<(), Failure>) -> u8 {
+    let Err(failure) = result else { return 0 };
     let line = failure.message.split_whitespace().collect::<Vec<_>>().join(" ");
     // Where standard error is closed there is nobody left to tell.
     let _ = writeln!(io::stderr(), "error: {line}");
-    ExitCode::from(failure.exit_code)
+    failure.exit_code
 }
