@@ -30,7 +30,7 @@ pub struct Environment {
 }
 
 /// What a decision led to.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Transition {
     /// The sum of `terms`.
     pub reward: f64,
@@ -55,7 +55,7 @@ pub struct StepMetrics {
     pub cost_ratio: f64,
     /// Replicas wanted, over all services.
     pub replicas: f64,
-    /// 1 where an action other than no-op was sent.
+    /// Actions other than no-op that were sent.
     pub actions: u32,
     /// Seconds of writes that databases have lost for good since the episode's start: what a fail-over had not yet
     /// replicated, and what no backup held when every member was lost.
@@ -114,37 +114,44 @@ impl Environment {
 
     /// Plays one decision. An index that is masked or out of range does nothing and costs what an action costs.
     pub fn step(&mut self, action: usize) -> Transition {
-        self.play(action, &mut Nobody)
+        self.play(&[action], &mut Nobody)
+    }
+
+    /// Plays one decision in which several act at once: actions are taken in this order, each as in
+    /// [`Environment::step`] and at its price.
+    pub fn step_jointly(&mut self, actions: &[usize]) -> Transition {
+        self.play(actions, &mut Nobody)
     }
 
     /// The same, with an audit of every tick.
     pub fn step_audited(&mut self, action: usize, audit: &mut Audit) -> Transition {
-        let transition = self.play(action, audit);
+        let transition = self.play(&[action], audit);
         audit.inspect(&self.simulation.state);
         transition
     }
 
     /// The same, told when each phase of it has ended.
     pub fn step_watched(&mut self, action: usize, watch: &mut impl PhaseWatch) -> Transition {
-        let transition = self.play(action, &mut Watched(watch));
+        let transition = self.play(&[action], &mut Watched(watch));
         watch.ended(Phase::Decision);
         transition
     }
 
-    fn play(&mut self, action: usize, witness: &mut impl Witness) -> Transition {
+    fn play(&mut self, actions: &[usize], witness: &mut impl Witness) -> Transition {
         let Simulation { topology, state } = &mut self.simulation;
         let topology: &Topology = topology;
         let scenario = topology.scenario();
         black_box(state.fetch());
         witness.after(Phase::Fetch);
-        let acted = action != 0;
-        let mut paged = false;
-        if acted
-            && let Some(choice) = topology.action(action)
-            && simulation::is_legal(topology, state, choice)
-        {
-            simulation::accept(topology, state, choice);
-            paged = choice == Action::PageHuman;
+        let (mut sent, mut paged) = (0, 0);
+        for &action in actions.iter().filter(|&&action| action != 0) {
+            sent += 1;
+            if let Some(choice) = topology.action(action)
+                && simulation::is_legal(topology, state, choice)
+            {
+                simulation::accept(topology, state, choice);
+                paged += u32::from(choice == Action::PageHuman);
+            }
         }
         simulation::begin_decision(state);
         state.accounts = Accounts { lost_decisions: state.accounts.lost_decisions, ..Accounts::default() };
@@ -158,7 +165,7 @@ impl Environment {
         let bad = if accounts.offered > 0.0 { (accounts.bad / accounts.offered).clamp(0.0, 1.0) } else { 0.0 };
         let cost_ratio = accounts.cost / ticks;
         let excess = (cost_ratio - 1.0).clamp(0.0, 1.0);
-        let mut terms = RewardTerms::new(&scenario.reward, bad, accounts.latency_excess / ticks, excess, acted, paged);
+        let mut terms = RewardTerms::new(&scenario.reward, bad, accounts.latency_excess / ticks, excess, sent, paged);
         accounts.lost_decisions = if bad >= TOTAL_LOSS { accounts.lost_decisions + 1 } else { 0 };
         let lost_s = accounts.lost_decisions as f32 * topology.decision_s;
         let left = scenario.episode_decisions.saturating_sub(state.decision);
@@ -172,7 +179,7 @@ impl Environment {
             p99_ms: accounts.p99_s / f64::from(accounts.offered_ticks) * 1000.0,
             cost_ratio,
             replicas: state.services.iter().map(|own| f64::from(own.wanted)).sum(),
-            actions: u32::from(acted),
+            actions: sent,
             lost_writes_s: state.databases.iter().map(|database| f64::from(database.lost_writes_s)).sum(),
         };
         simulation::see_edge(topology, state);

@@ -92,6 +92,49 @@ impl Level {
     }
 }
 
+/// The levels that a seed draws from a split, one after another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LevelDraws {
+    split: Split,
+    seed: u64,
+    drawn: u64,
+}
+
+impl LevelDraws {
+    /// Nothing drawn yet.
+    pub fn new(split: Split, seed: u64) -> Self {
+        Self { split, seed, drawn: 0 }
+    }
+
+    /// The split that levels are drawn from.
+    pub fn split(&self) -> Split {
+        self.split
+    }
+
+    /// The level that a reset begins. A level that the caller names stands for the one that would have been drawn.
+    pub fn begin(&mut self, start: Start) -> Level {
+        if let Start::Seed(seed) = start {
+            *self = Self::new(self.split, seed);
+        }
+        self.drawn += 1;
+        match start {
+            Start::Level(level) => level,
+            Start::Seed(_) | Start::Next => Level::draw(self.split, self.seed, self.drawn - 1),
+        }
+    }
+}
+
+/// Which episode a reset begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// The first that this seed draws.
+    Seed(u64),
+    /// The next that the seed at hand draws.
+    Next,
+    /// This one, in place of the next.
+    Level(Level),
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -24,14 +24,13 @@ impl RewardTerms {
     }
 
     /// The terms of a decision with this ratio of bad requests, this latency and cost beyond what is free (both in
-    /// [0, 1]), and an action or none, which pages a human or not.
-    pub(crate) fn new(weights: &RewardWeights, bad: f64, latency: f64, cost: f64, acted: bool, paged: bool) -> Self {
+    /// [0, 1]), and so many actions, of which some page a human.
+    pub(crate) fn new(weights: &RewardWeights, bad: f64, latency: f64, cost: f64, actions: u32, pages: u32) -> Self {
         Self {
             bad_requests: -f64::from(weights.bad_requests) * bad,
             latency: -f64::from(weights.latency) * latency,
             cost: -f64::from(weights.cost) * cost,
-            action: if acted { -f64::from(weights.action) } else { 0.0 }
-                - if paged { f64::from(weights.page) } else { 0.0 },
+            action: 0.0 - f64::from(weights.action) * f64::from(actions) - f64::from(weights.page) * f64::from(pages),
             termination: 0.0,
         }
     }

@@ -1,5 +1,6 @@
 //! Properties that every scenario keeps, one file per subject.
 
+mod autoreset;
 mod conservation;
 mod determinism;
 mod documents;

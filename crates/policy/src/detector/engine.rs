@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use microcloud_core::{Topology, observation::latency_feature};
+use serde::{Deserialize, Serialize};
 
 use super::{Incident, IncidentTarget, Rule, RuleError};
 use crate::nearest_name;
@@ -30,7 +31,7 @@ struct Check {
 }
 
 /// One environment's windows and open incidents.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DetectorState {
     observations: u64,
     windows: Vec<f32>,
@@ -161,10 +162,35 @@ impl Detector {
 
     /// The open incidents and those that the last observation resolved, with their texts.
     pub fn incidents(&self, state: &DetectorState) -> Vec<Incident> {
-        let open =
-            state.open_since.iter().enumerate().filter_map(|(index, since)| since.map(|since| (index, since, false)));
+        self.texts(state, |_| true)
+    }
+
+    /// The incidents that the last observation opened or resolved, with their texts.
+    pub fn changes(&self, state: &DetectorState) -> Vec<Incident> {
+        if !state.opened && state.resolved.is_empty() {
+            return Vec::new();
+        }
+        self.texts(state, |since| since + 1 == state.observations)
+    }
+
+    /// The incidents that opened at a certain observation, and those that the last one resolved.
+    fn texts(&self, state: &DetectorState, opened: impl Fn(u64) -> bool) -> Vec<Incident> {
+        let open = state.open_since.iter().enumerate();
+        let open = open.filter_map(|(index, since)| since.filter(|&since| opened(since)).map(|s| (index, s, false)));
         let resolved = state.resolved.iter().map(|&(index, since)| (index, since, true));
         open.chain(resolved).map(|(index, since, resolved)| self.incident(state, index, since, resolved)).collect()
+    }
+
+    /// Whether a state is one that this detector can have reached: its sizes and places are this detector's.
+    pub fn fits(&self, state: &DetectorState) -> bool {
+        let place = |since: u64| since < state.observations;
+        state.windows.len() == self.columns.len() * self.capacity
+            && state.sums.len() == self.checks.len()
+            && state.open_since.len() == self.checks.len()
+            && state.open_since.iter().flatten().all(|&since| place(since))
+            && state.resolved.iter().all(|&(index, since)| index < self.checks.len() && place(since))
+            && state.windows.iter().all(|value| value.is_finite())
+            && state.sums.iter().all(|value| value.is_finite())
     }
 
     /// Seconds from the episode's start to the last observation.

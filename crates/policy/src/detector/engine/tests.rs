@@ -98,3 +98,35 @@ fn rules_that_do_not_fit_are_refused_with_what_is_allowed() -> Outcome {
     assert!(matches!(Detector::new(nowhere, &topology), Err(RuleError::Threshold { .. })));
     Ok(())
 }
+
+#[test]
+fn a_change_is_told_once_and_an_open_incident_until_it_is_resolved() -> Outcome {
+    let topology = spine()?;
+    let detector = Detector::new(vec![rule("service.error_ratio", 0.05, 5)], &topology)?;
+    let column = topology.observation_index("service.auth.error_ratio").ok_or("no such feature")?;
+    let mut state = detector.start();
+    let mut told = Vec::new();
+    for value in [0.0, 0.1, 0.1, 0.0, 0.0] {
+        let mut observation = vec![0.0; topology.observation_size()];
+        observation[column] = value;
+        detector.observe(&mut state, &observation);
+        told.push((detector.changes(&state), detector.incidents(&state)));
+    }
+    let counts: Vec<(usize, usize)> = told.iter().map(|(changes, all)| (changes.len(), all.len())).collect();
+    assert_eq!(counts, [(0, 0), (1, 1), (0, 1), (1, 1), (0, 0)]);
+    assert_eq!((told[1].0[0].resolved, told[3].0[0].resolved), (false, true));
+    Ok(())
+}
+
+#[test]
+fn a_state_fits_the_detector_that_made_it_and_no_other() -> Outcome {
+    let topology = spine()?;
+    let detector = Detector::new(vec![rule("service.error_ratio", 0.05, 5)], &topology)?;
+    let other = Detector::new(vec![rule("service.error_ratio", 0.05, 60)], &topology)?;
+    let mut state = detector.start();
+    detector.observe(&mut state, &vec![0.0; topology.observation_size()]);
+    assert!(detector.fits(&state) && !other.fits(&state));
+    let text = serde_json::to_string(&state)?;
+    assert_eq!(serde_json::from_str::<super::DetectorState>(&text)?, state);
+    Ok(())
+}
