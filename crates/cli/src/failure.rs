@@ -1,7 +1,8 @@
 //! A command's failure: one line for people, one exit code for scripts.
 
 use std::{
-    fmt::Display,
+    error::Error,
+    fmt::{self, Display, Formatter},
     io::{self, Write},
 };
 
@@ -37,6 +38,14 @@ impl Failure {
         Self { exit_code: 130, message: "interrupted before the report was complete".to_owned() }
     }
 }
+
+impl Display for Failure {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+impl Error for Failure {}
 
 impl From<ScenarioError> for Failure {
     fn from(error: ScenarioError) -> Self {

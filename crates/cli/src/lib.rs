@@ -16,8 +16,11 @@ mod scenarios;
 mod speed;
 mod validate;
 
+pub use failure::Failure;
+pub use policies::{NamedPolicy, find_policy};
+
 use arguments::parse;
-use failure::{Failure, finish};
+use failure::finish;
 use output::{Destination, print};
 use policies::contender;
 use progress::ProgressLine;
