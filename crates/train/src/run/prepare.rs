@@ -50,6 +50,12 @@ impl PreparedRun {
             (Placement::Resumed(path), _) => saved_scenario(&path.join("scenario.toml"))?,
         };
         let scenario_toml = scenario.to_toml();
+        if let (Placement::Resumed(path), Some(other)) = (placement, &request.scenario)
+            && other.to_toml() != scenario_toml
+        {
+            let path = path.display();
+            return Err(TrainError::Usage(format!("scenario: it is not that of {path}; leave it out to resume")));
+        }
         let topology = Topology::new(scenario).map_err(|error| match placement {
             Placement::Fresh(_) => TrainError::Scenario(error),
             Placement::Resumed(path) => TrainError::corrupt(&path.join("scenario.toml"), error),

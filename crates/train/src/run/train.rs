@@ -19,7 +19,8 @@ pub struct RunRequest {
     pub config: TrainConfig,
     /// Where it begins or goes on, as [`super::place`] decides.
     pub placement: Placement,
-    /// The scenario, where it is not the one that `config.scenario` names; a resumed run keeps its own.
+    /// The scenario, where it is not the one that `config.scenario` names; a resumed run has its own, which
+    /// this must equal.
     pub scenario: Option<Scenario>,
     /// What `manifest.json` says the run was started by.
     pub command_line: Vec<String>,

@@ -103,8 +103,13 @@ fn a_scenario_that_stands_in_no_file_is_learnt_and_kept() {
     let (result, ..) = run(wanted, 1);
     assert_eq!(result.unwrap().outcome, Outcome::Interrupted);
     assert_eq!(fs::read_to_string(path.join("scenario.toml")).unwrap(), scenario.to_toml());
-    let (result, ..) = run(request(Placement::Resumed(path.clone())), usize::MAX);
-    result.unwrap();
+    let mut other = request(Placement::Resumed(path.clone()));
+    other.scenario = Some(Scenario::load("spine12").unwrap());
+    let error = run(other, usize::MAX).0.unwrap_err();
+    assert!(error.exit_code() == 2 && error.to_string().starts_with("scenario: "), "{error}");
+    let mut same = request(Placement::Resumed(path.clone()));
+    same.scenario = Some(scenario);
+    run(same, usize::MAX).0.unwrap();
     assert!(fs::read_to_string(path.join("evaluation.json")).unwrap().contains("\"mine\""));
 }
 
