@@ -138,3 +138,80 @@ fn waypoints(members: &mut Vec<Member>, calls: &[(usize, usize)]) -> Vec<Link> {
     }
     links.into_iter().map(|(from, to)| Link { from, to }).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+
+    use microcloud_core::Scenario;
+
+    use super::*;
+
+    fn layouts() -> Result<Vec<Layout>, Box<dyn Error>> {
+        let mut all = Vec::new();
+        for name in ["spine12", "online-boutique", "random", "random-7"] {
+            all.push(Layout::new(&*Topology::new(Scenario::load(name)?)?, 3.0));
+        }
+        for services in [3, 30, 31, 300] {
+            all.push(Layout::new(&*Topology::new(Scenario::generate(5, services)?)?, 3.0));
+        }
+        Ok(all)
+    }
+
+    #[test]
+    fn callers_stand_left_of_callees() -> Result<(), Box<dyn Error>> {
+        for layout in layouts()? {
+            assert!(!layout.links.is_empty());
+            for link in &layout.links {
+                assert!(layout.members[link.from].column < layout.members[link.to].column);
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn every_call_can_be_followed_to_its_callee() -> Result<(), Box<dyn Error>> {
+        let topology = Topology::new(Scenario::load("spine12")?)?;
+        let layout = Layout::new(&topology, 3.0);
+        for (caller, callee) in calls(&topology) {
+            let mut at = caller;
+            while at != callee {
+                let leads = |link: &&Link| link.from == at && layout.members[link.to].service == callee;
+                at = layout.links.iter().find(leads).ok_or(format!("{caller} to {callee} ends at {at}"))?.to;
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn members_of_a_column_do_not_overlap_and_lie_inside() -> Result<(), Box<dyn Error>> {
+        for layout in layouts()? {
+            let size = |member: &Member| if member.is_waypoint { 0.32 } else { 1.0 };
+            for (index, a) in layout.members.iter().enumerate() {
+                assert!(a.y - 0.5 * size(a) > -1e-3 && a.y + 0.5 * size(a) < layout.height + 1e-3);
+                for b in layout.members[index + 1..].iter().filter(|b| b.column == a.column) {
+                    assert!((a.y - b.y).abs() > 0.5 * (size(a) + size(b)) - 1e-3, "{a:?} {b:?}");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn few_links_of_the_built_in_scenarios_cross() -> Result<(), Box<dyn Error>> {
+        for (name, most) in [("spine12", 12), ("online-boutique", 6)] {
+            let layout = Layout::new(&*Topology::new(Scenario::load(name)?)?, 3.0);
+            let ends = |link: &Link| (layout.members[link.from], layout.members[link.to]);
+            let crosses = |a: &Link, b: &Link| {
+                let ((a, c), (b, d)) = (ends(a), ends(b));
+                a.column == b.column && (a.y - b.y) * (c.y - d.y) < 0.0
+            };
+            let links = &layout.links;
+            let crossings: usize = (0..links.len())
+                .map(|index| links[index + 1..].iter().filter(|other| crosses(&links[index], other)).count())
+                .sum();
+            assert!(crossings <= most, "{name}: {crossings}");
+        }
+        Ok(())
+    }
+}

@@ -76,7 +76,8 @@ impl Page {
     }
 }
 
-/// As much of a text as fits into so many columns, and the columns it takes; control characters show as question marks.
+/// As much of a text as fits into so many columns, and the columns it takes. Control characters show as question marks;
+/// what has no width of its own, such as marks that turn the direction of writing, is left out.
 fn held(text: &str, columns: usize) -> (String, usize) {
     let (mut out, mut used) = (String::new(), 0);
     for letter in text.chars() {
@@ -85,7 +86,9 @@ fn held(text: &str, columns: usize) -> (String, usize) {
             break;
         }
         used += width;
-        out.push(letter);
+        if width > 0 {
+            out.push(letter);
+        }
     }
     (out, used)
 }

@@ -32,8 +32,8 @@ const ROOMY: Plan = Plan {
 const TIGHT: Plan = Plan {
     names: &[&FONT_6X10, &FONT_5X8],
     numbers: &[&FONT_5X8],
-    name_height: 9.0,
-    numbers_height: 8.0,
+    name_height: 10.0,
+    numbers_height: 7.0,
     bar_height: 2.0,
 };
 const BARE: Plan =

@@ -72,12 +72,13 @@ pub(super) fn draw(canvas: &mut Canvas, area: Area, history: &History) {
     rule(canvas, slow, 0.5, &milliseconds(slo_ms));
 
     let lanes = slow.bottom() + 5.0;
+    let base = lanes + 54.0;
+    scale(canvas, &axis, base);
+    // Words of the faults' lane stand over the lines.
+    story(canvas, &axis, area, good.top, base, &history.story());
     faults(canvas, &axis, Area { left: area.left, top: lanes, width: area.width, height: 24.0 }, history);
     incidents(canvas, &axis, area.left, lanes + 28.0, history);
     actions(canvas, &axis, area.left, lanes + 41.0, history);
-    let base = lanes + 54.0;
-    scale(canvas, &axis, base);
-    story(canvas, &axis, area, good.top, base, &history.story());
     if let Some(last) = last {
         let x = axis.x(last.end_s);
         canvas.line(At { x, y: good.top }, At { x, y: base }, 1.0, INK);
