@@ -192,7 +192,7 @@ fn scale(canvas: &mut Canvas, axis: &Axis, y: f32) {
         let time_s = f64::from(mark) * step_s;
         let x = axis.x(time_s);
         canvas.line(At { x, y }, At { x, y: y + 3.0 }, 1.0, GREY);
-        let words = clock(time_s, axis.decision_s);
+        let words = clock(time_s, step_s);
         canvas.text(x - 0.5 * text_width(&FONT_5X8, &words), y + 5.0, &FONT_5X8, GREY, &words);
     }
 }
