@@ -1,7 +1,7 @@
 //! A hash that stays the same over builds and machines: FNV-1a with 64 bits.
 
 /// The FNV-1a hash of bytes (Fowler, Noll and Vo). Two texts of equal length that differ in one byte never share it.
-pub(crate) fn fnv1a(bytes: &[u8]) -> u64 {
+pub fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xCBF2_9CE4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3))
 }
 

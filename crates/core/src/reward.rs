@@ -27,9 +27,9 @@ impl RewardTerms {
     /// [0, 1]), and so many actions, of which some page a human.
     pub(crate) fn new(weights: &RewardWeights, bad: f64, latency: f64, cost: f64, actions: u32, pages: u32) -> Self {
         Self {
-            bad_requests: -f64::from(weights.bad_requests) * bad,
-            latency: -f64::from(weights.latency) * latency,
-            cost: -f64::from(weights.cost) * cost,
+            bad_requests: 0.0 - f64::from(weights.bad_requests) * bad,
+            latency: 0.0 - f64::from(weights.latency) * latency,
+            cost: 0.0 - f64::from(weights.cost) * cost,
             action: 0.0 - f64::from(weights.action) * f64::from(actions) - f64::from(weights.page) * f64::from(pages),
             termination: 0.0,
         }

@@ -205,6 +205,19 @@ impl VectorEnvironment {
         &self.draws
     }
 
+    /// The threads of the batch; none where it runs on the caller's.
+    pub fn pool(&self) -> Option<&rayon::ThreadPool> {
+        self.pool.as_ref()
+    }
+
+    /// Lets a row draw its levels with another seed from its next reset on.
+    ///
+    /// # Panics
+    /// Where there is no such row.
+    pub fn seed_row(&mut self, row: usize, seed: u64) {
+        self.draws[row] = LevelDraws::new(self.draws[row].split(), seed);
+    }
+
     /// Puts a row where a snapshot was taken.
     ///
     /// # Errors

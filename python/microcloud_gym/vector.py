@@ -1,0 +1,248 @@
+"""Many simulated clusters stepped together as one Gymnasium vector environment."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.vector import AutoresetMode
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from microcloud_gym import _core
+from microcloud_gym.env import RENDER_MODES, checked_render_mode
+from microcloud_gym.observations import Observation, observation_form
+from microcloud_gym.scenarios import Scenario, load_scenario
+from microcloud_gym.seeding import checked_seed, named_level
+
+
+class VectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.int64], NDArray[Any]]):
+    """A batch of clusters that is stepped in Rust over threads of its own.
+
+    Environment `i` of a batch reset with seed `s` plays what a single environment reset with `s + i` plays, bit for bit,
+    at any batch size and number of threads. Infos are those of Gymnasium's own vector environments.
+
+    Args:
+        num_envs: how many.
+        scenario, split, observation, max_services, max_calls: as those of `Env`.
+        render_mode: as that of `Env`; `render` returns one picture for each environment.
+        autoreset_mode: when the next episode begins: `NextStep`, `SameStep` or `Disabled`, in this form, in snake case, or
+            as `gymnasium.vector.AutoresetMode`.
+        copy: whether every call returns arrays of its own; else the same arrays, overwritten by the next call.
+        num_threads: threads to step with; results do not depend on it.
+        topology_seed: which cluster of `random`: one seed for all, or one for each environment.
+    """
+
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": list(RENDER_MODES), "render_fps": 4}
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        scenario: Scenario | None = None,
+        *,
+        split: str = "train",
+        render_mode: str | None = None,
+        autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
+        copy: bool = True,
+        num_threads: int = 1,
+        observation: str = "flat",
+        topology_seed: int | Sequence[int] | None = None,
+        max_services: int | None = None,
+        max_calls: int | None = None,
+    ) -> None:
+        """Makes the clusters; `reset` begins their episodes.
+
+        Raises:
+            ScenarioError: the scenario is unknown or describes no cluster.
+            ValueError: an argument is none of those that are allowed.
+        """
+        super().__init__()
+        self.num_envs = _at_least_one("num_envs", num_envs)
+        self.num_threads = _at_least_one("num_threads", num_threads)
+        self.render_mode = checked_render_mode(render_mode)
+        self.autoreset_mode = parsed_autoreset_mode(autoreset_mode)
+        self.metadata = {**type(self).metadata, "autoreset_mode": self.autoreset_mode}
+        self.topologies = _topologies(self.num_envs, scenario, topology_seed)
+        self._split = split
+        self._copy = bool(copy)
+        self._form = observation_form(observation, self.topologies, max_services, max_calls)
+        self._core = self._new_core()
+        self._seeded = np.zeros(self.num_envs, np.bool_)
+        self.single_observation_space = self._form.space
+        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
+        self.single_action_space = gym.spaces.Discrete(self.topologies[0].num_actions)
+        self.action_space = batch_space(self.single_action_space, self.num_envs)
+
+    def _new_core(self) -> _core.Batch:
+        return _core.Batch(
+            self.topologies,
+            self._split,
+            self.autoreset_mode.value,
+            self.num_threads,
+            self._copy,
+            self.render_mode is not None,
+        )
+
+    def reset(
+        self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observation, dict[str, Any]]:
+        """Begins episodes: with `seed + i` in environment `i`, or one seed each, or the next level of those they have.
+
+        `options["reset_mask"]`, bool `[num_envs]`, says in which environments; the others keep their observations and have
+        no infos. `options["level"]` names a level for all of them, or one for each. Other options are ignored.
+        """
+        super().reset(seed=None if isinstance(seed, Sequence | np.ndarray) else seed)
+        mask = _reset_mask(options, self.num_envs)
+        chosen = np.ones(self.num_envs, np.bool_) if mask is None else mask
+        seeds = self._seeds(seed, chosen)
+        observations, infos = self._core.reset(seeds, _levels(options, self.num_envs), mask)
+        self._seeded |= chosen
+        return self._form.batch(observations), infos
+
+    def _seeds(self, seed: int | Sequence[int | None] | None, chosen: NDArray[np.bool_]) -> list[int | None] | None:
+        if seed is None:
+            if self._seeded[chosen].all():
+                return None
+            seeds: list[int | None] = [None] * self.num_envs
+        elif isinstance(seed, Sequence | np.ndarray):
+            seeds = [checked_seed(own) for own in seed]
+            if len(seeds) != self.num_envs:
+                raise ValueError(f"{len(seeds)} seeds; allowed: {self.num_envs}, one per environment")
+        else:
+            first = checked_seed(seed) or 0
+            # Where a seed ends, the next environment's begins again at 0, as in the simulator.
+            seeds = [(first + row) % 2**64 for row in range(self.num_envs)]
+        for row in np.flatnonzero(~self._seeded):
+            if seeds[row] is None and chosen[row]:
+                seeds[row] = int(self.np_random.integers(2**63))
+        return seeds
+
+    def step(
+        self, actions: Any
+    ) -> tuple[Observation, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
+        """Plays one decision in every environment; `actions` are integers of shape `[num_envs]`.
+
+        Returns observations, rewards, terminated, truncated and infos, `[num_envs]` each. In an environment that begins its
+        next episode in this step (`NextStep`) the action is ignored and the reward 0. Where one does so in the step in which
+        its episode ends (`SameStep`), `final_obs` and `final_info` tell of the end.
+
+        Raises:
+            ActionError: an action is out of range, or there is not one per environment.
+            TypeError: they are no integers.
+            ResetNeededError: there has been no reset, or an episode has ended and nothing begins the next (`Disabled`).
+        """
+        observations, rewards, terminated, truncated, infos = self._core.step(actions)
+        final = infos.get("final_obs")
+        if final is not None:
+            for row in np.flatnonzero(infos["_final_obs"]):
+                final[row] = self._form.single(final[row], int(row))
+        return self._form.batch(observations), rewards, terminated, truncated, infos
+
+    def action_masks(self) -> NDArray[np.bool_]:
+        """`[num_envs, num_actions]`: which actions are legal now."""
+        return self._core.action_masks()
+
+    def action_meanings(self, row: int = 0) -> list[str]:
+        """What every action does, in order; of environment `row` where topologies differ."""
+        return self.topologies[row].action_meanings()
+
+    def observation_names(self, row: int = 0) -> list[str]:
+        """What every feature of a flat observation is, in order; of environment `row` where topologies differ."""
+        return self.topologies[row].observation_names()
+
+    def open_incidents(self) -> tuple[tuple[dict[str, Any], ...], ...]:
+        """The incidents that are open now, for each environment."""
+        return self._core.open_incidents()
+
+    def snapshot(self) -> bytes:
+        """The whole state of all environments as bytes that `restore` takes."""
+        return self._core.snapshot()
+
+    def restore(self, state: bytes) -> tuple[Observation, dict[str, Any]]:
+        """Goes on with the same bits where the snapshot was taken, and returns what `reset` does.
+
+        Raises:
+            SnapshotError: it is no snapshot of such a batch; nothing has changed.
+        """
+        observations, infos = self._core.restore(state)
+        self._seeded[:] = True
+        return self._form.batch(observations), infos
+
+    def render(self) -> tuple[Any, ...] | None:
+        """One text (`ansi`) or picture (`rgb_array`) for each environment."""
+        if self.render_mode is None:
+            raise ValueError(f"render() without a render_mode; allowed: {', '.join(RENDER_MODES)}, given to make_vec()")
+        return self._core.render_texts() if self.render_mode == "ansi" else self._core.render_frames()
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Gives the memory back."""
+        self._core.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The attributes, with the simulator as its snapshot."""
+        state = dict(self.__dict__)
+        state["_core"] = self._core.snapshot() if self._seeded.all() else None
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Makes the simulator again and restores its snapshot."""
+        self.__dict__.update(state)
+        self._core = self._new_core()
+        if state["_core"] is not None:
+            self._core.restore(state["_core"])
+
+
+def parsed_autoreset_mode(mode: str | AutoresetMode) -> AutoresetMode:
+    """The mode of this name, in camel or snake case, or itself.
+
+    Raises:
+        ValueError: there is no such mode.
+    """
+    if isinstance(mode, AutoresetMode):
+        return mode
+    for known in AutoresetMode:
+        if str(mode).replace("_", "").lower() == known.value.lower():
+            return known
+    raise ValueError(f"autoreset_mode = {mode!r}; allowed: {', '.join(known.value for known in AutoresetMode)}")
+
+
+def _topologies(
+    num_envs: int, scenario: Scenario | None, topology_seed: int | Sequence[int] | None
+) -> list[_core.Topology]:
+    if not isinstance(topology_seed, Sequence | np.ndarray):
+        return [load_scenario(scenario, topology_seed)] * num_envs
+    if len(topology_seed) != num_envs:
+        raise ValueError(f"{len(topology_seed)} topology seeds; allowed: one, or {num_envs}, one per environment")
+    known = {seed: load_scenario(scenario, seed) for seed in topology_seed}
+    return [known[seed] for seed in topology_seed]
+
+
+def _at_least_one(key: str, value: Any) -> int:
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"{key} of type {type(value).__name__}; allowed: an integer")
+    number: int = value.__index__()
+    if number < 1:
+        raise ValueError(f"{key} = {number}; allowed: 1 or more")
+    return number
+
+
+def _reset_mask(options: dict[str, Any] | None, num_envs: int) -> NDArray[np.bool_] | None:
+    mask = (options or {}).get("reset_mask")
+    if mask is None:
+        return None
+    if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
+        found = mask.dtype if isinstance(mask, np.ndarray) else type(mask).__name__
+        raise TypeError(f"reset_mask of type {found}; allowed: an array of bool")
+    if mask.shape != (num_envs,) or not mask.any():
+        raise ValueError(f"reset_mask of shape {mask.shape} with {mask.sum()} true; allowed: ({num_envs},), at least one")
+    return mask
+
+
+def _levels(options: dict[str, Any] | None, num_envs: int) -> list[int] | None:
+    level = (options or {}).get("level")
+    if level is None:
+        return None
+    each = list(level) if isinstance(level, Sequence | np.ndarray) else [level] * num_envs
+    if len(each) != num_envs:
+        raise ValueError(f"{len(each)} levels; allowed: one, or {num_envs}, one per environment")
+    return [named_level({"level": own}) or 0 for own in each]

@@ -1,0 +1,65 @@
+//! The arrays that a batch writes into: numpy's own, made once.
+
+use numpy::{PyArray1, PyArray2};
+use pyo3::{exceptions::PyRuntimeError, prelude::*};
+
+use crate::info::{METRICS, TERMS};
+
+/// Arrays of `num_envs` rows.
+pub struct Arrays {
+    /// `[num_envs, observation_size]`.
+    pub observations: Py<PyArray2<f32>>,
+    /// `[num_envs, num_actions]`.
+    pub masks: Py<PyArray2<bool>>,
+    /// The same memory as int8, which `Discrete.sample(mask=)` asks for.
+    pub masks_int8: Py<PyAny>,
+    pub rewards: Py<PyArray1<f64>>,
+    pub terminated: Py<PyArray1<bool>>,
+    pub truncated: Py<PyArray1<bool>>,
+    /// `[terms, num_envs]`, and its rows.
+    pub terms: Py<PyArray2<f64>>,
+    pub term_rows: Vec<Py<PyAny>>,
+    /// `[metrics, num_envs]`, and its rows.
+    pub metrics: Py<PyArray2<f64>>,
+    pub metric_rows: Vec<Py<PyAny>>,
+    pub actions: Py<PyArray1<i64>>,
+    /// True everywhere: the mask of an info that every environment has.
+    pub all: Py<PyArray1<bool>>,
+}
+
+impl Arrays {
+    pub fn new(py: Python<'_>, num_envs: usize, observation_size: usize, num_actions: usize) -> PyResult<Self> {
+        let masks = PyArray2::<bool>::zeros(py, [num_envs, num_actions], false);
+        let terms = PyArray2::<f64>::zeros(py, [TERMS.len(), num_envs], false);
+        let metrics = PyArray2::<f64>::zeros(py, [METRICS.len(), num_envs], false);
+        Ok(Self {
+            observations: PyArray2::zeros(py, [num_envs, observation_size], false).unbind(),
+            masks_int8: masks.call_method1("view", ("int8",))?.unbind(),
+            masks: masks.unbind(),
+            rewards: PyArray1::zeros(py, num_envs, false).unbind(),
+            terminated: PyArray1::zeros(py, num_envs, false).unbind(),
+            truncated: PyArray1::zeros(py, num_envs, false).unbind(),
+            term_rows: rows(terms.as_any(), TERMS.len())?,
+            terms: terms.unbind(),
+            metric_rows: rows(metrics.as_any(), METRICS.len())?,
+            metrics: metrics.unbind(),
+            actions: PyArray1::zeros(py, num_envs, false).unbind(),
+            all: PyArray1::from_vec(py, vec![true; num_envs]).unbind(),
+        })
+    }
+}
+
+/// Views of an array's first rows.
+pub fn rows(array: &Bound<'_, PyAny>, count: usize) -> PyResult<Vec<Py<PyAny>>> {
+    (0..count).map(|row| Ok(array.get_item(row)?.unbind())).collect()
+}
+
+/// A copy of an array.
+pub fn copy<'py>(array: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    array.call_method0("copy")
+}
+
+/// An array of ours that somebody else is writing to, or has made unwritable.
+pub fn in_use(error: impl std::fmt::Display) -> PyErr {
+    PyRuntimeError::new_err(format!("the batch's own arrays cannot be written: {error}"))
+}

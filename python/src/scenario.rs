@@ -1,0 +1,255 @@
+//! Scenarios by name, file or dictionary, and what users ask about them.
+
+use std::sync::Arc;
+
+use microcloud_core::{Scenario, Topology as CoreTopology, observation};
+use pyo3::{
+    prelude::*,
+    types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple},
+};
+
+use crate::errors;
+
+/// Nested deeper than any scenario, so that a dictionary which holds itself comes to an end.
+const DEEPEST: usize = 8;
+
+/// A scenario's constants: immutable, and shared by every environment that is made of it.
+#[pyclass(frozen, module = "microcloud_gym._core")]
+pub struct Topology {
+    pub topology: Arc<CoreTopology>,
+}
+
+impl Topology {
+    fn new(scenario: Scenario) -> PyResult<Self> {
+        Ok(Self { topology: CoreTopology::new(scenario).map_err(errors::scenario)? })
+    }
+
+    fn scenario(&self) -> &Scenario {
+        self.topology.scenario()
+    }
+}
+
+#[pymethods]
+impl Topology {
+    /// A scenario by its name, or from the TOML file at a path.
+    #[staticmethod]
+    fn load(name_or_path: &str) -> PyResult<Self> {
+        Self::new(Scenario::load(name_or_path).map_err(errors::scenario)?)
+    }
+
+    /// A scenario from TOML text; `origin` names it in errors.
+    #[staticmethod]
+    fn from_toml(text: &str, origin: &str) -> PyResult<Self> {
+        Self::new(Scenario::from_toml(text, origin).map_err(errors::scenario)?)
+    }
+
+    /// A scenario from a dictionary with the keys of a scenario file.
+    #[staticmethod]
+    fn from_dict(scenario: &Bound<'_, PyDict>) -> PyResult<Self> {
+        const ORIGIN: &str = "scenario dictionary";
+        let value = table(scenario, ORIGIN, 0)?;
+        let text = toml::to_string(&value).map_err(|error| refused(ORIGIN, &error.to_string()))?;
+        Self::from_toml(&text, ORIGIN)
+    }
+
+    /// The generated cluster of `random` with this seed.
+    #[staticmethod]
+    fn random(topology_seed: u64) -> PyResult<Self> {
+        Self::new(Scenario::random(topology_seed).map_err(errors::scenario)?)
+    }
+
+    /// The scenario as TOML text that loads to an equal one.
+    fn to_toml(&self) -> String {
+        self.scenario().to_toml()
+    }
+
+    #[getter]
+    fn name(&self) -> &str {
+        &self.scenario().name
+    }
+
+    #[getter]
+    fn description(&self) -> &str {
+        &self.scenario().description
+    }
+
+    #[getter]
+    fn observation_size(&self) -> usize {
+        self.topology.observation_size()
+    }
+
+    #[getter]
+    fn num_actions(&self) -> usize {
+        self.topology.num_actions()
+    }
+
+    #[getter]
+    fn num_groups(&self) -> usize {
+        self.topology.num_groups()
+    }
+
+    /// Blocks of service features in an observation, padding included.
+    #[getter]
+    fn service_blocks(&self) -> usize {
+        self.scenario().padded_services.map_or(0, |padded| padded as usize).max(self.topology.num_services())
+    }
+
+    #[getter]
+    fn tick_s(&self) -> f64 {
+        f64::from(self.scenario().tick_ms) / 1000.0
+    }
+
+    #[getter]
+    fn decision_ticks(&self) -> u32 {
+        self.scenario().decision_ticks
+    }
+
+    #[getter]
+    fn episode_decisions(&self) -> u32 {
+        self.scenario().episode_decisions
+    }
+
+    /// Weights of the reward's terms, by name.
+    #[getter]
+    fn reward_weights<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let weights = &self.scenario().reward;
+        let dict = PyDict::new(py);
+        dict.set_item("bad_requests", weights.bad_requests)?;
+        dict.set_item("latency", weights.latency)?;
+        dict.set_item("cost", weights.cost)?;
+        dict.set_item("action", weights.action)?;
+        dict.set_item("page", weights.page)?;
+        dict.set_item("loss_limit_s", weights.loss_limit_s)?;
+        Ok(dict)
+    }
+
+    #[getter]
+    fn slo_p99_ms(&self) -> f32 {
+        self.scenario().slo.p99_ms
+    }
+
+    fn observation_names(&self) -> Vec<String> {
+        self.topology.observation_names().to_vec()
+    }
+
+    fn action_meanings(&self) -> Vec<String> {
+        self.topology.action_meanings().to_vec()
+    }
+
+    fn service_names(&self) -> Vec<String> {
+        self.topology.service_names().to_vec()
+    }
+
+    fn node_names(&self) -> Vec<String> {
+        self.topology.node_names().to_vec()
+    }
+
+    fn zone_names(&self) -> Vec<String> {
+        self.topology.zone_names().to_vec()
+    }
+
+    /// Who calls whom, as indices of services: `[(caller, callee), ...]`, in the scenario's order.
+    fn calls(&self) -> Vec<(usize, usize)> {
+        let index = |name: &str| self.topology.service_names().iter().position(|own| own == name);
+        let calls = self.scenario().calls.iter();
+        calls.filter_map(|call| Some((index(&call.from)?, index(&call.to)?))).collect()
+    }
+
+    /// The faults that may strike: `[(id, weight, heldout), ...]`.
+    fn faults(&self) -> Vec<(String, f32)> {
+        self.scenario().faults.catalogue.iter().map(|fault| (fault.id.to_string(), fault.weight)).collect()
+    }
+
+    fn __reduce__(&self, py: Python<'_>) -> PyResult<(Py<PyAny>, (String, String))> {
+        let from_toml = py.get_type::<Self>().getattr("from_toml")?;
+        Ok((from_toml.unbind(), (self.to_toml(), self.name().to_owned())))
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<Topology of {}: {} services>", self.name(), self.topology.num_services())
+    }
+}
+
+/// Names of the built-in scenarios and of the generated ones.
+#[pyfunction]
+pub fn builtin_scenarios() -> (Vec<&'static str>, Vec<&'static str>) {
+    (Scenario::builtin_names().to_vec(), Scenario::generated_names().to_vec())
+}
+
+/// First and last but one seeds of the topologies of `random` to train on, and to test on.
+#[pyfunction]
+pub fn topology_seeds() -> ((u64, u64), (u64, u64)) {
+    let (train, test) = (Scenario::RANDOM_TRAIN_TOPOLOGIES, Scenario::RANDOM_TEST_TOPOLOGIES);
+    ((train.start, train.end), (test.start, test.end))
+}
+
+/// Every feature of an observation lies in minus to plus this bound.
+#[pyfunction]
+pub fn observation_bound() -> f32 {
+    observation::BOUND
+}
+
+/// Names of a service's features, a node's, a zone's and the cluster's, in order.
+#[pyfunction]
+pub fn feature_names() -> (Vec<&'static str>, Vec<&'static str>, Vec<&'static str>, Vec<&'static str>) {
+    use observation::{GLOBAL_FEATURES, NODE_FEATURES, SERVICE_FEATURES, ZONE_FEATURES};
+    (SERVICE_FEATURES.to_vec(), NODE_FEATURES.to_vec(), ZONE_FEATURES.to_vec(), GLOBAL_FEATURES.to_vec())
+}
+
+fn refused(path: &str, problem: &str) -> PyErr {
+    errors::ScenarioError::new_err(format!("{path}: {problem}"))
+}
+
+fn table(dict: &Bound<'_, PyDict>, path: &str, depth: usize) -> PyResult<toml::Table> {
+    let mut table = toml::Table::new();
+    for (key, value) in dict {
+        let key: String = key
+            .extract()
+            .map_err(|_| refused(path, &format!("key {key} is no string; allowed: the keys of a scenario file")))?;
+        let place = format!("{path}: {key}");
+        if let Some(value) = entry(&value, &place, depth)? {
+            table.insert(key, value);
+        }
+    }
+    Ok(table)
+}
+
+/// A value as TOML has it; none where it is None, which stands for an absent key.
+fn entry(value: &Bound<'_, PyAny>, path: &str, depth: usize) -> PyResult<Option<toml::Value>> {
+    if depth >= DEEPEST {
+        return Err(refused(path, &format!("nested deeper than {DEEPEST}; allowed: the nesting of a scenario file")));
+    }
+    if value.is_none() {
+        return Ok(None);
+    }
+    if let Ok(flag) = value.cast::<PyBool>() {
+        return Ok(Some(flag.is_true().into()));
+    }
+    if let Ok(text) = value.cast::<PyString>() {
+        return Ok(Some(text.to_string().into()));
+    }
+    if let Ok(dict) = value.cast::<PyDict>() {
+        return Ok(Some(table(dict, path, depth + 1)?.into()));
+    }
+    if value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>() {
+        let mut values = Vec::new();
+        for (place, item) in value.try_iter()?.enumerate() {
+            let place = format!("{path}[{place}]");
+            let item = entry(&item?, &place, depth + 1)?;
+            values.push(item.ok_or_else(|| refused(&place, "None; allowed: a value"))?);
+        }
+        return Ok(Some(values.into()));
+    }
+    // numpy's scalars are no ints or floats, and turn into them as those do.
+    if value.is_instance_of::<PyInt>() || value.hasattr("__index__")? {
+        let number: i64 =
+            value.extract().map_err(|_| refused(path, &format!("{value} is too large; allowed: 64 bits")))?;
+        return Ok(Some(number.into()));
+    }
+    if value.is_instance_of::<PyFloat>() || value.hasattr("__float__")? {
+        let number: f64 = value.extract().map_err(|_| refused(path, &format!("{value} is no number")))?;
+        return Ok(Some(number.into()));
+    }
+    let kind = value.get_type().name()?;
+    Err(refused(path, &format!("a {kind}; allowed: dictionaries, lists, strings, numbers, True and False")))
+}
