@@ -288,7 +288,7 @@ impl Plays {
 
     /// The observations as the caller gets them.
     fn shown<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.give(self.arrays.observations.bind(py).as_any())
+        self.give(self.arrays.shown.observations.bind(py))
     }
 
     fn give<'py>(&self, array: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
@@ -370,12 +370,12 @@ impl Plays {
             begun = ended;
         }
         let info = self.rows(py).of_step(&begun, last)?;
-        let arrays = &self.arrays;
+        let shown = &self.arrays.shown;
         Ok((
             self.shown(py)?,
-            self.give(arrays.rewards.bind(py).as_any())?,
-            self.give(arrays.terminated.bind(py).as_any())?,
-            self.give(arrays.truncated.bind(py).as_any())?,
+            self.give(shown.rewards.bind(py))?,
+            self.give(shown.terminated.bind(py))?,
+            self.give(shown.truncated.bind(py))?,
             info,
         ))
     }

@@ -99,6 +99,20 @@ impl Canvas {
         }
     }
 
+    /// A rectangle: a pixel takes as much of the colour as it lies inside.
+    pub fn fill(&mut self, area: Area, colour: Colour) {
+        let inside = |low: f32, high: f32, at: usize| high.min(at as f32 + 1.0) - low.max(at as f32);
+        for y in held(area.top, self.height)..held(area.bottom().ceil(), self.height) {
+            let tall = inside(area.top, area.bottom(), y);
+            for x in held(area.left, self.width)..held(area.right().ceil(), self.width) {
+                let covered = tall * inside(area.left, area.right(), x);
+                if covered > 0.0 {
+                    self.blend(x, y, colour, covered);
+                }
+            }
+        }
+    }
+
     /// A rectangle with round corners.
     pub fn fill_box(&mut self, area: Area, radius: f32, colour: Colour) {
         self.paint(area, colour, |at| box_distance(area, radius, at));

@@ -86,7 +86,7 @@ impl Moment {
         match self {
             Self::Injected => canvas.triangle(centre, 5.0, false, colour),
             Self::Detected => canvas.diamond(centre, 5.0, colour),
-            Self::Acted => canvas.fill_box(Area::around(centre, 7.0, 7.0), 0.0, colour),
+            Self::Acted => canvas.fill(Area::around(centre, 7.0, 7.0), colour),
             Self::Recovered => canvas.disc(centre, 4.2, colour),
         }
     }

@@ -78,7 +78,7 @@ fn node(canvas: &mut Canvas, area: Area, name: Option<&String>, drained: bool, s
             width: text_width(&FONT_6X10, &words) + 4.0,
             height: area.height - 4.0,
         };
-        canvas.fill_box(behind, 0.0, GROUND);
+        canvas.fill(behind, GROUND);
     }
     canvas.text(left, area.top + 4.0, &FONT_6X10, INK, &words);
     for (place, id) in faults.iter().enumerate() {

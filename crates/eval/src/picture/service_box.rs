@@ -75,9 +75,9 @@ pub(super) fn draw(canvas: &mut Canvas, area: Area, environment: &Environment, s
     }
     let top = area.bottom() - gap - plan.bar_height;
     let bar = Area { left: area.left + 6.0, top, width: area.width - 12.0, height: plan.bar_height };
-    canvas.fill_box(bar, 0.0, GROUND);
+    canvas.fill(bar, GROUND);
     let filled = bar.width * (reading.utilisation.unwrap_or(0.0) as f32).clamp(0.0, 1.0);
-    canvas.fill_box(Area { width: filled, ..bar }, 0.0, own);
+    canvas.fill(Area { width: filled, ..bar }, own);
 }
 
 /// The first font in which a text fits, or the last.

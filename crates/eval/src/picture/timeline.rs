@@ -113,7 +113,7 @@ fn bars(
     history: &History,
     figure: impl Fn(&Sample) -> Option<(f32, bool)>,
 ) {
-    canvas.fill_box(plot, 0.0, PALE);
+    canvas.fill(plot, PALE);
     for sample in history.samples() {
         let Some((height, is_beyond)) = figure(sample) else { continue };
         let health = if is_beyond { Health::Failing } else { Health::Well };
@@ -121,8 +121,8 @@ fn bars(
         let width = (axis.x(sample.end_s).floor() - left).max(1.0);
         let height = (plot.height * height.clamp(0.0, 1.0)).max(1.0).round();
         let bar = Area { left, top: plot.bottom() - height, width, height };
-        canvas.fill_box(bar, 0.0, bar_colour(health));
-        canvas.fill_box(Area { height: 2.0, ..bar }, 0.0, marks::colour(health));
+        canvas.fill(bar, bar_colour(health));
+        canvas.fill(Area { height: 2.0, ..bar }, marks::colour(health));
     }
 }
 
@@ -160,7 +160,7 @@ fn incidents(canvas: &mut Canvas, axis: &Axis, left: f32, top: f32, history: &Hi
         let start = axis.x(history.start_s(sample));
         if moment.open > 0 {
             let bar = Area { left: start, top: top + 4.0, width: axis.x(sample.end_s) - start, height: 3.0 };
-            canvas.fill_box(bar, 0.0, DETECTION);
+            canvas.fill(bar, DETECTION);
         }
     }
     for (sample, moment) in history.samples().iter().zip(history.moments()) {
@@ -178,7 +178,7 @@ fn actions(canvas: &mut Canvas, axis: &Axis, left: f32, top: f32, history: &Hist
     label(canvas, left, top, &words, None);
     for sample in taken {
         let x = axis.x(history.start_s(sample));
-        canvas.fill_box(Area { left: x - 1.0, top: top + 1.0, width: 2.0, height: 9.0 }, 0.0, ACTION);
+        canvas.fill(Area { left: x - 1.0, top: top + 1.0, width: 2.0, height: 9.0 }, ACTION);
     }
 }
 
