@@ -1,6 +1,9 @@
 //! The arrays that a batch writes into: numpy's own, made once.
 
-use numpy::{PyArray1, PyArray2};
+use numpy::{
+    Element, PyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray, PyReadwriteArray, PyUntypedArrayMethods,
+    ndarray::Dimension,
+};
 use pyo3::{exceptions::PyRuntimeError, prelude::*};
 
 use crate::info::{METRICS, TERMS};
@@ -23,7 +26,7 @@ pub struct Arrays {
     pub metrics: Py<PyArray2<f64>>,
     pub metric_rows: Vec<Py<PyAny>>,
     pub actions: Py<PyArray1<i64>>,
-    /// True everywhere: the mask of an info that every environment has.
+    /// True everywhere, for good: the mask of an info that every environment has.
     pub all: Py<PyArray1<bool>>,
 }
 
@@ -44,9 +47,45 @@ impl Arrays {
             metric_rows: rows(metrics.as_any(), METRICS.len())?,
             metrics: metrics.unbind(),
             actions: PyArray1::zeros(py, num_envs, false).unbind(),
-            all: PyArray1::from_vec(py, vec![true; num_envs]).unbind(),
+            all: constant(PyArray1::from_vec(py, vec![true; num_envs]))?,
         })
     }
+}
+
+fn constant(array: Bound<'_, PyArray1<bool>>) -> PyResult<Py<PyArray1<bool>>> {
+    array.call_method1("setflags", (false,))?;
+    Ok(array.unbind())
+}
+
+/// An array of ours to write to, `len` values of type `T` one after another.
+///
+/// Without copies callers hold the array itself, which Python lets them reshape, resize or give another type.
+pub fn writable<'py, T: Element, D: Dimension>(
+    py: Python<'py>,
+    array: &Py<PyArray<T, D>>,
+    len: usize,
+) -> PyResult<PyReadwriteArray<'py, T, D>> {
+    whole(array.bind(py), len)?.try_readwrite().map_err(in_use)
+}
+
+/// The same to read from.
+pub fn readable<'py, T: Element, D: Dimension>(
+    py: Python<'py>,
+    array: &Py<PyArray<T, D>>,
+    len: usize,
+) -> PyResult<PyReadonlyArray<'py, T, D>> {
+    whole(array.bind(py), len)?.try_readonly().map_err(in_use)
+}
+
+fn whole<'a, 'py, T: Element, D: Dimension>(
+    array: &'a Bound<'py, PyArray<T, D>>,
+    len: usize,
+) -> PyResult<&'a Bound<'py, PyArray<T, D>>> {
+    let array = array.as_any().cast::<PyArray<T, D>>().map_err(|_| in_use("its type has been changed"))?;
+    if array.len() != len || !array.is_c_contiguous() {
+        return Err(in_use("its shape has been changed"));
+    }
+    Ok(array)
 }
 
 /// Views of an array's first rows.
