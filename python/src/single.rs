@@ -134,10 +134,10 @@ impl Single {
     fn restore<'py>(&self, py: Python<'py>, state: &[u8]) -> PyResult<Reset<'py>> {
         self.with(|play| {
             for row in snapshot::read(state, 1)? {
-                if !play.detector.fits(&row.watch) {
-                    return Err(errors::SnapshotError::new_err("its detector has other rules than this version's"));
-                }
-                play.environment.restore(&row.environment).map_err(errors::snapshot)?;
+                let mut restored = play.environment.clone();
+                restored.restore(&row.environment).map_err(errors::snapshot)?;
+                snapshot::check_fit(&row, &play.detector, play.draws.split())?;
+                play.environment = restored;
                 (play.draws, play.watch) = (row.draws, row.watch);
                 play.stage = if row.ended { Stage::Ended } else { Stage::Running };
             }
