@@ -161,9 +161,9 @@ def last_line(text):
     return (errors or lines)[-1].replace("|", "/")[:160]
 
 
-def install(packages, folder, seconds):
-    """A virtual environment with the packages; its Python, and the reason where there is none."""
-    home = folder / packages[0].split("==")[0]
+def install(packages, folder, seconds, name=None):
+    """A virtual environment with the packages, in a folder of this name; its Python, and the reason where there is none."""
+    home = folder / (name or packages[0].split("==")[0])
     python = home / "bin" / "python"
     if not python.exists():
         made = subprocess.run([sys.executable, "-m", "venv", home], capture_output=True, text=True)

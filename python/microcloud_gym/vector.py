@@ -1,5 +1,6 @@
 """Many simulated clusters stepped together as one Gymnasium vector environment."""
 
+import os
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -14,6 +15,10 @@ from microcloud_gym.env import RENDER_MODES, checked_render_mode
 from microcloud_gym.observations import Observation, observation_form
 from microcloud_gym.scenarios import Scenario, load_scenario
 from microcloud_gym.seeding import checked_seed, named_level, option
+
+
+MOST_ENVS = 2**20
+MOST_THREADS = 1024
 
 
 class VectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.int64], NDArray[Any]]):
@@ -55,14 +60,16 @@ class VectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.int64], NDArray[Any
         Raises:
             ScenarioError: the scenario is unknown or describes no cluster.
             ValueError: an argument is none of those that are allowed.
+            MemoryError: the machine has less memory than so many environments need.
         """
         super().__init__()
-        self.num_envs = _at_least_one("num_envs", num_envs)
-        self.num_threads = _at_least_one("num_threads", num_threads)
+        self.num_envs = _at_least_one("num_envs", num_envs, MOST_ENVS)
+        self.num_threads = _at_least_one("num_threads", num_threads, MOST_THREADS)
         self.render_mode = checked_render_mode(render_mode)
         self.autoreset_mode = parsed_autoreset_mode(autoreset_mode)
         self.metadata = {**type(self).metadata, "autoreset_mode": self.autoreset_mode}
         self.topologies = _topologies(self.num_envs, scenario, topology_seed)
+        _check_memory(self.num_envs, self.topologies[0])
         self._split = split
         self._copy = bool(copy)
         self._form = observation_form(observation, self.topologies, max_services, max_calls)
@@ -214,12 +221,20 @@ def _topologies(
     return [known[seed] for seed in topology_seed]
 
 
-def _at_least_one(key: str, value: Any) -> int:
+def _check_memory(num_envs: int, topology: _core.Topology) -> None:
+    """Refuses what would end the process: memory that runs out within a step raises no exception."""
+    needed = num_envs * (topology.state_bytes() + 8 * topology.observation_size + 2 * topology.num_actions)
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > there:
+        raise MemoryError(f"{num_envs} environments need {needed / 2**30:.0f} GiB; this machine has {there / 2**30:.0f}")
+
+
+def _at_least_one(key: str, value: Any, most: int) -> int:
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         raise TypeError(f"{key} of type {type(value).__name__}; allowed: an integer")
     number: int = value.__index__()
-    if number < 1:
-        raise ValueError(f"{key} = {number}; allowed: 1 or more")
+    if not 1 <= number <= most:
+        raise ValueError(f"{key} = {number}; allowed: 1 to {most}")
     return number
 
 

@@ -3,7 +3,7 @@
 use numpy::{PyArray1, PyArrayDescrMethods, PyArrayMethods, PyReadonlyArray1, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::{exceptions::PyTypeError, prelude::*, types::PyBool};
 
-use crate::errors::ActionError;
+use crate::{arrays::in_use, errors::ActionError};
 
 fn out_of_range(action: i64, num_actions: usize) -> PyErr {
     ActionError::new_err(format!("action {action}; allowed: 0 to {}", num_actions - 1))
@@ -35,7 +35,7 @@ pub fn one(action: &Bound<'_, PyAny>, num_actions: usize) -> PyResult<usize> {
 /// One action per environment, written into `out`: an array or a sequence of integers of shape `[num_envs]`.
 pub fn batch(actions: &Bound<'_, PyAny>, num_actions: usize, out: &mut [usize]) -> PyResult<()> {
     if let Ok(array) = actions.cast::<PyArray1<i64>>() {
-        return fill(array.readonly(), num_actions, out);
+        return fill(array.try_readonly().map_err(in_use)?, num_actions, out);
     }
     let numpy = actions.py().import("numpy")?;
     let array = numpy.call_method1("asarray", (actions,))?;
@@ -49,7 +49,7 @@ pub fn batch(actions: &Bound<'_, PyAny>, num_actions: usize, out: &mut [usize]) 
         return Err(shape(untyped.shape(), out.len()));
     }
     let array = array.call_method1("astype", ("int64",))?;
-    fill(array.cast::<PyArray1<i64>>()?.readonly(), num_actions, out)
+    fill(array.cast::<PyArray1<i64>>()?.try_readonly().map_err(in_use)?, num_actions, out)
 }
 
 fn shape(found: &[usize], num_envs: usize) -> PyErr {

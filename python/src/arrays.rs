@@ -26,8 +26,20 @@ pub struct Arrays {
     pub metrics: Py<PyArray2<f64>>,
     pub metric_rows: Vec<Py<PyAny>>,
     pub actions: Py<PyArray1<i64>>,
+    /// What callers get to see of observations, rewards, terminated, truncated and actions: views, so that nobody who gives
+    /// an array another shape changes those that are written to.
+    pub shown: Shown,
+}
+
+/// Views of a batch's arrays.
+pub struct Shown {
+    pub observations: Py<PyAny>,
+    pub rewards: Py<PyAny>,
+    pub terminated: Py<PyAny>,
+    pub truncated: Py<PyAny>,
+    pub actions: Py<PyAny>,
     /// True everywhere, for good: the mask of an info that every environment has.
-    pub all: Py<PyArray1<bool>>,
+    pub all: Py<PyAny>,
 }
 
 impl Arrays {
@@ -35,31 +47,40 @@ impl Arrays {
         let masks = PyArray2::<bool>::zeros(py, [num_envs, num_actions], false);
         let terms = PyArray2::<f64>::zeros(py, [TERMS.len(), num_envs], false);
         let metrics = PyArray2::<f64>::zeros(py, [METRICS.len(), num_envs], false);
+        let observations = PyArray2::<f32>::zeros(py, [num_envs, observation_size], false);
+        let rewards = PyArray1::<f64>::zeros(py, num_envs, false);
+        let terminated = PyArray1::<bool>::zeros(py, num_envs, false);
+        let truncated = PyArray1::<bool>::zeros(py, num_envs, false);
+        let actions = PyArray1::<i64>::zeros(py, num_envs, false);
+        let all = PyArray1::from_vec(py, vec![true; num_envs]);
+        all.call_method1("setflags", (false,))?;
         Ok(Self {
-            observations: PyArray2::zeros(py, [num_envs, observation_size], false).unbind(),
+            shown: Shown {
+                observations: view(observations.as_any())?,
+                rewards: view(rewards.as_any())?,
+                terminated: view(terminated.as_any())?,
+                truncated: view(truncated.as_any())?,
+                actions: view(actions.as_any())?,
+                all: view(all.as_any())?,
+            },
+            observations: observations.unbind(),
             masks_int8: masks.call_method1("view", ("int8",))?.unbind(),
             masks: masks.unbind(),
-            rewards: PyArray1::zeros(py, num_envs, false).unbind(),
-            terminated: PyArray1::zeros(py, num_envs, false).unbind(),
-            truncated: PyArray1::zeros(py, num_envs, false).unbind(),
+            rewards: rewards.unbind(),
+            terminated: terminated.unbind(),
+            truncated: truncated.unbind(),
             term_rows: rows(terms.as_any(), TERMS.len())?,
             terms: terms.unbind(),
             metric_rows: rows(metrics.as_any(), METRICS.len())?,
             metrics: metrics.unbind(),
-            actions: PyArray1::zeros(py, num_envs, false).unbind(),
-            all: constant(PyArray1::from_vec(py, vec![true; num_envs]))?,
+            actions: actions.unbind(),
         })
     }
 }
 
-fn constant(array: Bound<'_, PyArray1<bool>>) -> PyResult<Py<PyArray1<bool>>> {
-    array.call_method1("setflags", (false,))?;
-    Ok(array.unbind())
-}
-
 /// An array of ours to write to, `len` values of type `T` one after another.
 ///
-/// Without copies callers hold the array itself, which Python lets them reshape, resize or give another type.
+/// Without copies callers hold views of it, and through them the array itself, which Python lets them reshape or resize.
 pub fn writable<'py, T: Element, D: Dimension>(
     py: Python<'py>,
     array: &Py<PyArray<T, D>>,
@@ -88,6 +109,10 @@ fn whole<'a, 'py, T: Element, D: Dimension>(
     Ok(array)
 }
 
+fn view(array: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+    Ok(array.call_method0("view")?.unbind())
+}
+
 /// Views of an array's first rows.
 pub fn rows(array: &Bound<'_, PyAny>, count: usize) -> PyResult<Vec<Py<PyAny>>> {
     (0..count).map(|row| Ok(array.get_item(row)?.unbind())).collect()
@@ -98,7 +123,7 @@ pub fn copy<'py>(array: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     array.call_method0("copy")
 }
 
-/// An array of ours that somebody else is writing to, or has made unwritable.
+/// An array that somebody else is writing to, or has made unwritable.
 pub fn in_use(error: impl std::fmt::Display) -> PyErr {
-    PyRuntimeError::new_err(format!("the batch's own arrays cannot be written: {error}"))
+    PyRuntimeError::new_err(format!("an array of the batch cannot be used: {error}"))
 }

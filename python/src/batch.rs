@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
-use microcloud_core::{Autoreset, Start, StepBuffers, StepMetrics, Topology as CoreTopology, VectorEnvironment};
+use microcloud_core::{
+    Autoreset, Environment, Start, StepBuffers, StepMetrics, Topology as CoreTopology, VectorEnvironment,
+};
+use microcloud_eval::picture::History;
 use microcloud_policy::detector::{Detector, DetectorState};
 use numpy::{PyReadonlyArray1, PyUntypedArrayMethods};
 use pyo3::{
@@ -18,6 +21,7 @@ use crate::{
     batch_info::{Last, Rows},
     errors,
     incident::incidents,
+    picture,
     play::detector,
     scenario::Topology,
     single::{level, locked, split},
@@ -42,6 +46,8 @@ pub struct Plays {
     copy: bool,
     actions: Vec<usize>,
     metrics: Vec<StepMetrics>,
+    /// The episodes so far, where pictures of them are wanted.
+    histories: Option<Vec<History>>,
     unused: Vec<f32>,
 }
 
@@ -61,7 +67,7 @@ impl Batch {
         autoreset: &str,
         num_threads: usize,
         copy: bool,
-        _render: bool,
+        render: bool,
     ) -> PyResult<Self> {
         let autoreset = match autoreset {
             "NextStep" => Autoreset::NextStep,
@@ -94,7 +100,6 @@ impl Batch {
             plays: Mutex::new(Some(Plays {
                 watches: detectors.iter().map(|detector| detector.start()).collect(),
                 detectors,
-                vector,
                 autoreset,
                 started: false,
                 process: std::process::id(),
@@ -102,7 +107,9 @@ impl Batch {
                 copy,
                 actions: vec![0; num_envs],
                 metrics: vec![StepMetrics::default(); num_envs],
+                histories: render.then(|| vector.environments().iter().map(History::begin).collect()),
                 unused: vec![0.0; num_envs * width],
+                vector,
             })),
         })
     }
@@ -200,6 +207,7 @@ impl Batch {
                 restored.map_err(errors::snapshot)?;
                 plays.watches[place] = row.watch;
                 plays.look(py, place)?;
+                plays.begin_history(place);
             }
             plays.started = true;
             let info = plays.rows(py).of_reset(&vec![true; plays.num_envs()])?;
@@ -217,6 +225,16 @@ impl Batch {
             });
             PyTuple::new(py, open.collect::<PyResult<Vec<_>>>()?)
         })
+    }
+
+    /// The present of each environment as a picture, `[height, width, 3]`.
+    fn render_frames<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        self.with(|plays| PyTuple::new(py, plays.shown_each(|own, history| picture::frame(py, own, history))?))
+    }
+
+    /// The present of each environment as text.
+    fn render_texts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        self.with(|plays| PyTuple::new(py, plays.shown_each(|own, history| picture::text(py, own, history))?))
     }
 
     /// Gives the environments' memory back; every later call but this one is an error.
@@ -270,11 +288,17 @@ impl Plays {
 
     /// The observations as the caller gets them.
     fn shown<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.give(self.arrays.observations.bind(py).as_any())
+        self.give(self.arrays.shown.observations.bind(py))
     }
 
     fn give<'py>(&self, array: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         if self.copy { copy(array) } else { Ok(array.clone()) }
+    }
+
+    /// Each environment as `show` shows it.
+    fn shown_each<T>(&self, show: impl Fn(&Environment, Option<&History>) -> PyResult<T>) -> PyResult<Vec<T>> {
+        let history = |row: usize| self.histories.as_ref().filter(|_| self.started).map(|histories| &histories[row]);
+        self.vector.environments().iter().enumerate().map(|(row, own)| show(own, history(row))).collect()
     }
 
     /// Begins an episode in one row.
@@ -288,7 +312,29 @@ impl Plays {
         self.vector.reset_row(row, start, observation, mask);
         self.watches[row] = self.detectors[row].start();
         self.detectors[row].observe(&mut self.watches[row], observation);
+        self.begin_history(row);
         Ok(())
+    }
+
+    /// Lets pictures of a row tell of its episode from now on.
+    fn begin_history(&mut self, row: usize) {
+        if let Some(histories) = &mut self.histories {
+            histories[row] = History::begin(&self.vector.environments()[row]);
+        }
+    }
+
+    /// Tells the pictures of rows what a decision led to, or that an episode has begun.
+    fn follow(&mut self, begun: &[bool]) {
+        let Some(histories) = &mut self.histories else { return };
+        let environments = self.vector.environments();
+        for (row, history) in histories.iter_mut().enumerate() {
+            if begun[row] {
+                *history = History::begin(&environments[row]);
+            } else {
+                let changes = self.detectors[row].changes(&self.watches[row]);
+                history.push(&environments[row], &self.vector.transitions()[row], self.actions[row], &changes);
+            }
+        }
     }
 
     /// Writes what a row shows now.
@@ -314,6 +360,7 @@ impl Plays {
         }
         self.restart_threads()?;
         self.advance(py, &waiting)?;
+        self.follow(&waiting);
         let ended: Vec<bool> =
             self.vector.transitions().iter().map(|transition| transition.terminated || transition.truncated).collect();
         let (mut last, mut begun) = (None, waiting);
@@ -325,12 +372,12 @@ impl Plays {
             begun = ended;
         }
         let info = self.rows(py).of_step(&begun, last)?;
-        let arrays = &self.arrays;
+        let shown = &self.arrays.shown;
         Ok((
             self.shown(py)?,
-            self.give(arrays.rewards.bind(py).as_any())?,
-            self.give(arrays.terminated.bind(py).as_any())?,
-            self.give(arrays.truncated.bind(py).as_any())?,
+            self.give(shown.rewards.bind(py))?,
+            self.give(shown.terminated.bind(py))?,
+            self.give(shown.truncated.bind(py))?,
             info,
         ))
     }

@@ -91,7 +91,7 @@ impl<'py> Rows<'_, 'py> {
         if rows.contains(&false) {
             return Ok(PyArray1::from_slice(self.py, rows).into_any());
         }
-        self.give(self.arrays.all.bind(self.py).as_any())
+        self.give(self.arrays.shown.all.bind(self.py))
     }
 
     fn give(&self, array: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
@@ -199,9 +199,9 @@ impl<'py> Rows<'_, 'py> {
             let mut cells = writable(py, &arrays.actions, stepped.len())?;
             let cells = cells.as_slice_mut().map_err(in_use)?;
             cells.iter_mut().zip(counts).for_each(|(cell, count)| *cell = count);
-            arrays.actions.bind(py).clone()
+            arrays.shown.actions.bind(py).clone()
         } else {
-            PyArray1::from_iter(py, counts)
+            PyArray1::from_iter(py, counts).into_any()
         };
         truth.set_item(intern!(py, "actions"), counts)?;
         truth.set_item(intern!(py, "_actions"), &who)?;

@@ -7,6 +7,7 @@ mod batch_info;
 mod errors;
 mod incident;
 mod info;
+mod picture;
 mod play;
 mod reference;
 mod scenario;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use microcloud_core::{Environment, LevelDraws, Split, Start, Topology, Transition};
+use microcloud_eval::picture::History;
 use microcloud_policy::{
     ThresholdRulesConfig,
     detector::{Detector, DetectorState, Incident, RuleError},
@@ -35,10 +36,13 @@ pub struct Play {
     pub observation: Vec<f32>,
     /// `[num_actions]`: which actions are legal now.
     pub mask: Vec<bool>,
+    /// The episode so far, where pictures of it are wanted.
+    pub history: Option<History>,
+    is_shown: bool,
 }
 
 impl Play {
-    pub fn new(topology: &Arc<Topology>, split: Split) -> Result<Self, RuleError> {
+    pub fn new(topology: &Arc<Topology>, split: Split, is_shown: bool) -> Result<Self, RuleError> {
         let detector = detector(topology)?;
         Ok(Self {
             environment: Environment::new(Arc::clone(topology)),
@@ -48,6 +52,8 @@ impl Play {
             stage: Stage::New,
             observation: vec![0.0; topology.observation_size()],
             mask: vec![false; topology.num_actions()],
+            history: None,
+            is_shown,
         })
     }
 
@@ -58,6 +64,12 @@ impl Play {
         self.stage = Stage::Running;
         self.look();
         self.detector.observe(&mut self.watch, &self.observation);
+        self.begin_history();
+    }
+
+    /// Lets pictures tell of the episode from now on.
+    pub fn begin_history(&mut self) {
+        self.history = self.is_shown.then(|| History::begin(&self.environment));
     }
 
     /// Plays one decision in which every one of these actions is taken.
@@ -68,6 +80,10 @@ impl Play {
         }
         self.look();
         self.detector.observe(&mut self.watch, &self.observation);
+        if let Some(history) = &mut self.history {
+            let sent = actions.iter().copied().find(|&action| action != 0).unwrap_or_default();
+            history.push(&self.environment, &transition, sent, &self.detector.changes(&self.watch));
+        }
         transition
     }
 

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use microcloud_core::{Scenario, ScenarioError as CoreScenarioError, Topology as CoreTopology, observation};
+use microcloud_core::{
+    Environment, Scenario, ScenarioError as CoreScenarioError, Topology as CoreTopology, observation,
+};
 use pyo3::{
     prelude::*,
     types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple},
@@ -92,6 +94,11 @@ impl Topology {
     #[getter]
     fn num_groups(&self) -> usize {
         self.topology.num_groups()
+    }
+
+    /// Bytes that one environment of it takes beside what environments share.
+    fn state_bytes(&self) -> usize {
+        Environment::new(Arc::clone(&self.topology)).state_bytes()
     }
 
     /// Blocks of service features in an observation, padding included.

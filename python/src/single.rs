@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, TryLockError};
 
 use microcloud_core::{Level, Split, Start};
-use numpy::PyArray1;
+use numpy::{PyArray1, PyArray3};
 use pyo3::{
     exceptions::PyValueError,
     prelude::*,
@@ -13,7 +13,7 @@ use pyo3::{
 use crate::{
     action, errors,
     incident::incidents,
-    info,
+    info, picture,
     play::{Play, Stage},
     scenario::Topology,
     snapshot,
@@ -78,8 +78,8 @@ impl Single {
 #[pymethods]
 impl Single {
     #[new]
-    fn new(topology: &Topology, split: &str, _render: bool) -> PyResult<Self> {
-        let play = Play::new(&topology.topology, self::split(split)?);
+    fn new(topology: &Topology, split: &str, render: bool) -> PyResult<Self> {
+        let play = Play::new(&topology.topology, self::split(split)?, render);
         let play = play.map_err(|error| errors::ScenarioError::new_err(error.to_string()))?;
         Ok(Self { num_actions: play.mask.len(), play: Mutex::new(Some(play)) })
     }
@@ -142,6 +142,7 @@ impl Single {
                 play.stage = if row.ended { Stage::Ended } else { Stage::Running };
             }
             play.look();
+            play.begin_history();
             Ok((PyArray1::from_slice(py, &play.observation), info::of_reset(py, play)?))
         })
     }
@@ -163,6 +164,16 @@ impl Single {
     /// Ground truth: the faults that are active now.
     fn active_faults<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         self.with(|play| info::faults(py, play.environment.topology(), &play.environment.active_faults()))
+    }
+
+    /// The present as a picture, `[height, width, 3]`.
+    fn render_frame<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray3<u8>>> {
+        self.with(|play| picture::frame(py, &play.environment, play.history.as_ref()))
+    }
+
+    /// The present as text.
+    fn render_text(&self, py: Python<'_>) -> PyResult<String> {
+        self.with(|play| picture::text(py, &play.environment, play.history.as_ref()))
     }
 
     /// Gives the environment's memory back; every later call but this one is an error.

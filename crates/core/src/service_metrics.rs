@@ -30,6 +30,8 @@ pub struct ServiceMetrics {
     pub hit_ratio: f64,
     /// Messages that wait, where it is a broker.
     pub depth: f64,
+    /// Replicas that there should be.
+    pub wanted: f64,
     /// Replicas that run.
     pub ready: f64,
     /// Replicas that run and get traffic.
@@ -58,6 +60,7 @@ impl Environment {
             failure_ratio: if offered_per_s > 0.0 { failed / offered_per_s } else { 0.0 },
             hit_ratio: f64::from(own.hit_ratio),
             depth: f64::from(own.depth.reduce_add()),
+            wanted: f64::from(own.wanted),
             ready: sum(&|kind| population(kind).ready.reduce_add()),
             in_rotation: sum(&|kind| population(kind).in_rotation().reduce_add()),
         }

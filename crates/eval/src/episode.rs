@@ -3,7 +3,7 @@
 use microcloud_core::Level;
 
 /// Bad requests over offered ones above which a decision counts as bad, and is outside the objectives.
-const BAD_RATIO: f64 = 0.01;
+pub(crate) const BAD_RATIO: f64 = 0.01;
 /// Seconds within the objectives after which the cluster counts as recovered.
 const RECOVERED_S: f64 = 60.0;
 

@@ -212,7 +212,8 @@ impl<'a> Batch<'a> {
     }
 }
 
-fn yardstick(environment: &Environment) -> Yardstick {
+/// What the episode of an environment's level is measured against.
+pub(crate) fn yardstick(environment: &Environment) -> Yardstick {
     let scenario = environment.topology().scenario();
     let decision_s = f64::from(scenario.tick_ms) * f64::from(scenario.decision_ticks) / 1000.0;
     let decisions = scenario.episode_decisions as usize;
