@@ -53,7 +53,6 @@ impl Arrays {
         let truncated = PyArray1::<bool>::zeros(py, num_envs, false);
         let actions = PyArray1::<i64>::zeros(py, num_envs, false);
         let all = PyArray1::from_vec(py, vec![true; num_envs]);
-        all.call_method1("setflags", (false,))?;
         Ok(Self {
             shown: Shown {
                 observations: view(observations.as_any())?,
@@ -61,7 +60,7 @@ impl Arrays {
                 terminated: view(terminated.as_any())?,
                 truncated: view(truncated.as_any())?,
                 actions: view(actions.as_any())?,
-                all: view(all.as_any())?,
+                all: constant(all)?,
             },
             observations: observations.unbind(),
             masks_int8: masks.call_method1("view", ("int8",))?.unbind(),
@@ -78,9 +77,18 @@ impl Arrays {
     }
 }
 
+fn view(array: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
+    Ok(array.call_method0("view")?.unbind())
+}
+
+fn constant(array: Bound<'_, PyArray1<bool>>) -> PyResult<Py<PyAny>> {
+    array.call_method1("setflags", (false,))?;
+    Ok(array.into_any().unbind())
+}
+
 /// An array of ours to write to, `len` values of type `T` one after another.
 ///
-/// Without copies callers hold views of it, and through them the array itself, which Python lets them reshape or resize.
+/// Without copies callers hold the array itself, which Python lets them reshape, resize or give another type.
 pub fn writable<'py, T: Element, D: Dimension>(
     py: Python<'py>,
     array: &Py<PyArray<T, D>>,
@@ -107,10 +115,6 @@ fn whole<'a, 'py, T: Element, D: Dimension>(
         return Err(in_use("its shape has been changed"));
     }
     Ok(array)
-}
-
-fn view(array: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-    Ok(array.call_method0("view")?.unbind())
 }
 
 /// Views of an array's first rows.

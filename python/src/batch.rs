@@ -19,10 +19,8 @@ use crate::{
     action,
     arrays::{Arrays, copy, in_use, writable},
     batch_info::{Last, Rows},
-    errors,
-    incident::incidents,
-    picture,
-    play::detector,
+    errors, incident, picture,
+    play::{described, detector},
     scenario::Topology,
     single::{level, locked, split},
     snapshot,
@@ -89,9 +87,7 @@ impl Batch {
             let known = (0..row).rev().find(|&known| Arc::ptr_eq(&topologies[known], topology));
             detectors.push(match known {
                 Some(known) => Arc::clone(&detectors[known]),
-                None => {
-                    Arc::new(detector(topology).map_err(|error| errors::ScenarioError::new_err(error.to_string()))?)
-                }
+                None => detector(topology).map_err(|error| errors::ScenarioError::new_err(error.to_string()))?,
             });
         }
         let num_envs = topologies.len();
@@ -218,11 +214,8 @@ impl Batch {
     /// The incidents that are open now, for each environment.
     fn open_incidents<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         self.with(|plays| {
-            let open = plays.detectors.iter().zip(&plays.watches).map(|(detector, watch)| {
-                let mut open = detector.incidents(watch);
-                open.retain(|incident| !incident.resolved);
-                incidents(py, &open)
-            });
+            let rows = plays.detectors.iter().zip(&plays.watches);
+            let open = rows.map(|(detector, watch)| incident::open(py, detector, watch));
             PyTuple::new(py, open.collect::<PyResult<Vec<_>>>()?)
         })
     }
@@ -331,7 +324,7 @@ impl Plays {
             if begun[row] {
                 *history = History::begin(&environments[row]);
             } else {
-                let changes = self.detectors[row].changes(&self.watches[row]);
+                let changes = described(&self.detectors[row], &self.watches[row]);
                 history.push(&environments[row], &self.vector.transitions()[row], self.actions[row], &changes);
             }
         }

@@ -14,7 +14,7 @@ use pyo3::{
 
 use crate::{
     arrays::{Arrays, copy, in_use, readable, rows, writable},
-    incident::incidents,
+    incident,
     info::{METRIC_MASKS, METRICS, P99, TERM_MASKS, TERMS, metrics, terms},
 };
 
@@ -122,7 +122,7 @@ impl<'py> Rows<'_, 'py> {
         info.set_item(intern!(py, "action_mask"), masks)?;
         info.set_item(intern!(py, "_action_mask"), &who)?;
         let each = self.detectors.iter().zip(self.watches).zip(chosen).map(|((detector, watch), &chosen)| {
-            if chosen { Ok(incidents(py, &detector.changes(watch))?.into_any().unbind()) } else { Ok(py.None()) }
+            if chosen { Ok(incident::changes(py, detector, watch)?.into_any().unbind()) } else { Ok(py.None()) }
         });
         let found = PyArray1::from_vec(py, each.collect::<PyResult<Vec<Py<PyAny>>>>()?);
         info.set_item(intern!(py, "incidents"), found)?;

@@ -11,9 +11,7 @@ use pyo3::{
 };
 
 use crate::{
-    action, errors,
-    incident::incidents,
-    info, picture,
+    action, errors, incident, info, picture,
     play::{Play, Stage},
     scenario::Topology,
     snapshot,
@@ -149,11 +147,7 @@ impl Single {
 
     /// The incidents that are open now.
     fn open_incidents<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        self.with(|play| {
-            let mut open = play.detector.incidents(&play.watch);
-            open.retain(|incident| !incident.resolved);
-            incidents(py, &open)
-        })
+        self.with(|play| incident::open(py, &play.detector, &play.watch))
     }
 
     /// Ground truth: every fault of the level.

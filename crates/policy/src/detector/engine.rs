@@ -41,6 +41,23 @@ pub struct DetectorState {
     opened: bool,
 }
 
+/// An incident without words: [`Detector::describe`] finds them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Finding {
+    check: usize,
+    since: u64,
+    /// The window's mean, in the observation's scale.
+    mean: f64,
+    resolved: bool,
+}
+
+impl Finding {
+    /// Whether the rule has ceased to hold.
+    pub fn is_resolved(&self) -> bool {
+        self.resolved
+    }
+}
+
 /// An open incident, as light as deciding on it needs.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Alarm {
@@ -162,23 +179,58 @@ impl Detector {
 
     /// The open incidents and those that the last observation resolved, with their texts.
     pub fn incidents(&self, state: &DetectorState) -> Vec<Incident> {
-        self.texts(state, |_| true)
+        self.findings(state).map(|finding| self.describe(&finding)).collect()
     }
 
-    /// The incidents that the last observation opened or resolved, with their texts.
-    pub fn changes(&self, state: &DetectorState) -> Vec<Incident> {
-        if !state.opened && state.resolved.is_empty() {
-            return Vec::new();
-        }
-        self.texts(state, |since| since + 1 == state.observations)
-    }
-
-    /// The incidents that opened at a certain observation, and those that the last one resolved.
-    fn texts(&self, state: &DetectorState, opened: impl Fn(u64) -> bool) -> Vec<Incident> {
+    /// The open incidents, in the order of the rules and then of the targets, and those that the last observation resolved.
+    pub fn findings<'a>(&'a self, state: &'a DetectorState) -> impl Iterator<Item = Finding> + 'a {
         let open = state.open_since.iter().enumerate();
-        let open = open.filter_map(|(index, since)| since.filter(|&since| opened(since)).map(|s| (index, s, false)));
+        let open = open.filter_map(|(index, since)| since.map(|since| (index, since, false)));
         let resolved = state.resolved.iter().map(|&(index, since)| (index, since, true));
-        open.chain(resolved).map(|(index, since, resolved)| self.incident(state, index, since, resolved)).collect()
+        open.chain(resolved).map(|(check, since, resolved)| Finding {
+            check,
+            since,
+            resolved,
+            mean: self.mean(state, check),
+        })
+    }
+
+    /// Those that the last observation opened or resolved.
+    pub fn changes<'a>(&'a self, state: &'a DetectorState) -> impl Iterator<Item = Finding> + 'a {
+        let now = state.observations;
+        // Nothing has changed in most observations.
+        let some = state.opened || !state.resolved.is_empty();
+        let findings = some.then(|| self.findings(state)).into_iter().flatten();
+        findings.filter(move |finding| finding.resolved || finding.since + 1 == now)
+    }
+
+    /// A finding in words.
+    ///
+    /// # Panics
+    /// Where it is another detector's and this one has fewer checks.
+    pub fn describe(&self, finding: &Finding) -> Incident {
+        let check = &self.checks[finding.check];
+        let rule = &self.rules[check.rule];
+        let target = check.target.name(&self.topology);
+        let value = if check.in_ms { latency_ms(finding.mean) } else { finding.mean };
+        Incident {
+            severity: rule.severity,
+            title: if target.is_empty() { rule.name.clone() } else { format!("{} on {target}", rule.name) },
+            description: format!(
+                "{} of {} is {value:.3} over {} s ({} {})",
+                rule.metric_name,
+                if target.is_empty() { "the cluster" } else { target },
+                rule.window_seconds,
+                rule.operator.sign(),
+                rule.threshold,
+            ),
+            rule_name: rule.name.clone(),
+            target_kind: check.target.kind(),
+            target: target.to_owned(),
+            detected_at: finding.since as f64 * self.decision_s,
+            tick_id: finding.since * u64::from(self.topology.scenario().decision_ticks),
+            resolved: finding.resolved,
+        }
     }
 
     /// Whether a state is one that this detector can have reached: its sizes and places are this detector's.
@@ -200,32 +252,6 @@ impl Detector {
 
     fn mean(&self, state: &DetectorState, index: usize) -> f64 {
         state.sums[index] / state.observations.clamp(1, self.checks[index].samples as u64) as f64
-    }
-
-    fn incident(&self, state: &DetectorState, index: usize, since: u64, resolved: bool) -> Incident {
-        let check = &self.checks[index];
-        let rule = &self.rules[check.rule];
-        let target = check.target.name(&self.topology);
-        let mean = self.mean(state, index);
-        let value = if check.in_ms { latency_ms(mean) } else { mean };
-        Incident {
-            severity: rule.severity,
-            title: if target.is_empty() { rule.name.clone() } else { format!("{} on {target}", rule.name) },
-            description: format!(
-                "{} of {} is {value:.3} over {} s ({} {})",
-                rule.metric_name,
-                if target.is_empty() { "the cluster" } else { target },
-                rule.window_seconds,
-                rule.operator.sign(),
-                rule.threshold,
-            ),
-            rule_name: rule.name.clone(),
-            target_kind: check.target.kind(),
-            target: target.to_owned(),
-            detected_at: since as f64 * self.decision_s,
-            tick_id: since * u64::from(self.topology.scenario().decision_ticks),
-            resolved,
-        }
     }
 }
 
