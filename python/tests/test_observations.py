@@ -1,5 +1,6 @@
 """The two forms of an observation hold the same numbers."""
 
+import tomllib
 from typing import Any
 
 import numpy as np
@@ -52,8 +53,6 @@ def test_edges_name_callers_and_callees(case: Case) -> None:
     names = env.topology.service_names()
     edges = observation["edge_index"][:, observation["edge_mask"].astype(bool)].T
     found = [(names[caller], names[callee]) for caller, callee in edges]
-    import tomllib
-
     scenario = tomllib.loads(env.topology.to_toml())
     assert found == [(call["from"], call["to"]) for call in scenario["calls"]]
     assert found
@@ -61,8 +60,7 @@ def test_edges_name_callers_and_callees(case: Case) -> None:
 
 def test_masks_say_what_is_padding(case: Case) -> None:
     services = case.make().topology.service_blocks + 3
-    calls = case.make().observation_space and 200
-    env = case.make(observation="graph", max_services=services, max_calls=calls)
+    env = case.make(observation="graph", max_services=services, max_calls=200)
     observation, _ = env.reset(seed=1)
     topology = env.topology
     counts = (
