@@ -1,5 +1,6 @@
 """One simulated cluster as a Gymnasium environment."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import gymnasium as gym
@@ -7,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from microcloud_gym import _core
+from microcloud_gym.arguments import checked_name, checked_state
 from microcloud_gym.observations import Observation, observation_form
 from microcloud_gym.scenarios import Scenario, load_scenario
 from microcloud_gym.seeding import checked_seed, named_level
 
 RENDER_MODES = ("ansi", "rgb_array")
+SPLITS = ("train", "test", "heldout")
 
 
 class Env(gym.Env[Observation, np.int64]):
@@ -47,7 +50,7 @@ class Env(gym.Env[Observation, np.int64]):
         """
         self.render_mode = checked_render_mode(render_mode)
         self.topology = load_scenario(scenario, topology_seed)
-        self._split = split
+        self._split = checked_name("split", split, SPLITS)
         self._form = observation_form(observation, [self.topology], max_services, max_calls)
         self._core = _core.Single(self.topology, split, render_mode is not None)
         self._seeded = False
@@ -87,9 +90,11 @@ class Env(gym.Env[Observation, np.int64]):
         observation, reward, terminated, truncated, info = self._core.step(action)
         return self._form.single(observation), reward, terminated, truncated, info
 
-    def step_jointly(self, actions: list[int]) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
+    def step_jointly(self, actions: Sequence[int]) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Plays one decision in which several actions are taken, each at its price; else as `step`."""
-        observation, reward, terminated, truncated, info = self._core.step_jointly(actions)
+        if isinstance(actions, str | bytes) or not isinstance(actions, Sequence | np.ndarray):
+            raise TypeError(f"actions of type {type(actions).__name__}; allowed: a list of integers")
+        observation, reward, terminated, truncated, info = self._core.step_jointly(list(actions))
         return self._form.single(observation), reward, terminated, truncated, info
 
     def action_masks(self) -> NDArray[np.bool_]:
@@ -126,7 +131,7 @@ class Env(gym.Env[Observation, np.int64]):
         Raises:
             SnapshotError: it is no snapshot, altered, or of another version, scenario or split; nothing has changed.
         """
-        observation, info = self._core.restore(state)
+        observation, info = self._core.restore(checked_state(state))
         self._seeded = True
         return self._form.single(observation), info
 
@@ -160,6 +165,6 @@ def checked_render_mode(render_mode: str | None) -> str | None:
     Raises:
         ValueError: there is none of that name.
     """
-    if render_mode is not None and render_mode not in RENDER_MODES:
-        raise ValueError(f"render_mode = {render_mode!r}; allowed: None, {', '.join(map(repr, RENDER_MODES))}")
-    return render_mode
+    if render_mode is None:
+        return None
+    return checked_name("render_mode", render_mode, RENDER_MODES)

@@ -8,6 +8,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from microcloud_gym import _core
+from microcloud_gym.arguments import checked_integer, checked_name
 
 Observation: TypeAlias = Any
 """A flat row, float32 `[observation_size]`, or a dictionary of arrays, as `observation=` of the environment says."""
@@ -18,6 +19,8 @@ MAX_NODES = 8
 """Nodes that a cluster can have."""
 MAX_ZONES = 4
 """Zones that a cluster can have."""
+MOST_ROWS = 2**16
+"""Services, or calls, that a graph can be padded to: far more than any cluster has."""
 
 
 class FlatObservation:
@@ -118,11 +121,7 @@ class GraphObservation:
 
 
 def _room(key: str, asked: int | None, needed: int) -> int:
-    if asked is None:
-        return needed
-    if asked < needed:
-        raise ValueError(f"{key} = {asked}; allowed: {needed} or more, as the scenario has")
-    return asked
+    return needed if asked is None else checked_integer(key, asked, needed, MOST_ROWS)
 
 
 def observation_form(
@@ -133,10 +132,8 @@ def observation_form(
     Raises:
         ValueError: another name, sizes with `flat`, or sizes that the topologies do not fit into.
     """
-    if form == "graph":
+    if checked_name("observation", form, ("flat", "graph")) == "graph":
         return GraphObservation(topologies, max_services, max_calls)
-    if form != "flat":
-        raise ValueError(f"observation = {form!r}; allowed: 'flat', 'graph'")
     if max_services is not None or max_calls is not None:
         raise ValueError("max_services and max_calls are given; allowed: only with observation='graph'")
     return FlatObservation(topologies)

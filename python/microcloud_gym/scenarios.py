@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 from microcloud_gym import _core
+from microcloud_gym.arguments import checked_integer
 from microcloud_gym.errors import ScenarioError
 
 Scenario: TypeAlias = str | os.PathLike[str] | Mapping[str, Any] | _core.Topology
@@ -32,7 +33,8 @@ def load_scenario(scenario: Scenario | None, topology_seed: int | None = None) -
 
     Raises:
         ScenarioError: the name is unknown, the file cannot be read, or it describes no cluster.
-        TypeError: it is none of the four that a scenario may be.
+        TypeError: it is none of the four that a scenario may be, or the seed is no integer.
+        ValueError: the seed does not fit into 64 bits.
     """
     if scenario is None:
         raise ScenarioError("no scenario; allowed: a name, the path of a TOML file, or a dictionary")
@@ -52,12 +54,7 @@ def load_scenario(scenario: Scenario | None, topology_seed: int | None = None) -
 def _random(scenario: Scenario, topology_seed: int) -> _core.Topology:
     if scenario != "random":
         raise ScenarioError("topology_seed is given; allowed: only with scenario=\"random\"")
-    if isinstance(topology_seed, bool) or not hasattr(topology_seed, "__index__"):
-        raise TypeError(f"topology_seed of type {type(topology_seed).__name__}; allowed: an integer")
-    seed = topology_seed.__index__()
-    if not 0 <= seed < 2**64:
-        raise ScenarioError(f"topology_seed = {seed}; allowed: 0 to 2**64 - 1")
-    return _core.Topology.random(seed)
+    return _core.Topology.random(checked_integer("topology_seed", topology_seed, 0, 2**64 - 1))
 
 
 def scenarios() -> list[ScenarioSummary]:

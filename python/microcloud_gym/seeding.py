@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from microcloud_gym.arguments import checked_integer
+
 
 def checked_seed(seed: Any) -> int | None:
     """The seed as an int, where it is one that a level can be drawn with.
@@ -13,7 +15,7 @@ def checked_seed(seed: Any) -> int | None:
     """
     if seed is None:
         return None
-    return _integer("seed", seed, 2**64)
+    return checked_integer("seed", seed, 0, 2**64 - 1)
 
 
 def named_level(options: dict[str, Any] | None) -> int | None:
@@ -24,7 +26,17 @@ def named_level(options: dict[str, Any] | None) -> int | None:
         ValueError: there is no such level.
     """
     level = option(options, "level")
-    return None if level is None else _integer("level", level, 2**33)
+    return None if level is None else checked_level(level)
+
+
+def checked_level(level: Any) -> int:
+    """The level as an int, where there is such a one.
+
+    Raises:
+        TypeError: it is no integer.
+        ValueError: there is no such level.
+    """
+    return checked_integer("level", level, 0, 2**33 - 1)
 
 
 def option(options: dict[str, Any] | None, key: str) -> Any:
@@ -38,12 +50,3 @@ def option(options: dict[str, Any] | None, key: str) -> Any:
     if not isinstance(options, Mapping):
         raise TypeError(f"options of type {type(options).__name__}; allowed: a dictionary, or None")
     return options.get(key)
-
-
-def _integer(key: str, value: Any, end: int) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"{key} of type {type(value).__name__}; allowed: an integer")
-    number: int = value.__index__()
-    if not 0 <= number < end:
-        raise ValueError(f"{key} = {number}; allowed: 0 to {end - 1}")
-    return number

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeGuard
 
 import gymnasium as gym
 import numpy as np
@@ -11,10 +11,11 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from microcloud_gym import _core
-from microcloud_gym.env import RENDER_MODES, checked_render_mode
+from microcloud_gym.arguments import checked_flag, checked_integer, checked_name, checked_state
+from microcloud_gym.env import RENDER_MODES, SPLITS, checked_render_mode
 from microcloud_gym.observations import Observation, observation_form
 from microcloud_gym.scenarios import Scenario, load_scenario
-from microcloud_gym.seeding import checked_seed, named_level, option
+from microcloud_gym.seeding import checked_level, checked_seed, option
 
 
 MOST_ENVS = 2**20
@@ -63,15 +64,15 @@ class VectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.int64], NDArray[Any
             MemoryError: the machine has less memory than so many environments need.
         """
         super().__init__()
-        self.num_envs = _at_least_one("num_envs", num_envs, MOST_ENVS)
-        self.num_threads = _at_least_one("num_threads", num_threads, MOST_THREADS)
+        self.num_envs = checked_integer("num_envs", num_envs, 1, MOST_ENVS)
+        self.num_threads = checked_integer("num_threads", num_threads, 1, MOST_THREADS)
         self.render_mode = checked_render_mode(render_mode)
         self.autoreset_mode = parsed_autoreset_mode(autoreset_mode)
         self.metadata = {**type(self).metadata, "autoreset_mode": self.autoreset_mode}
         self.topologies = _topologies(self.num_envs, scenario, topology_seed)
         _check_memory(self.num_envs, self.topologies[0])
-        self._split = split
-        self._copy = bool(copy)
+        self._split = checked_name("split", split, SPLITS)
+        self._copy = checked_flag("copy", copy)
         self._form = observation_form(observation, self.topologies, max_services, max_calls)
         self._core = self._new_core()
         self._seeded = np.zeros(self.num_envs, np.bool_)
@@ -148,11 +149,11 @@ class VectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.int64], NDArray[Any
 
     def action_meanings(self, row: int = 0) -> list[str]:
         """What every action does, in order; of environment `row` where topologies differ."""
-        return self.topologies[row].action_meanings()
+        return self.topologies[checked_integer("row", row, 0, self.num_envs - 1)].action_meanings()
 
     def observation_names(self, row: int = 0) -> list[str]:
         """What every feature of a flat observation is, in order; of environment `row` where topologies differ."""
-        return self.topologies[row].observation_names()
+        return self.topologies[checked_integer("row", row, 0, self.num_envs - 1)].observation_names()
 
     def open_incidents(self) -> tuple[tuple[dict[str, Any], ...], ...]:
         """The incidents that are open now, for each environment."""
@@ -168,7 +169,7 @@ class VectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.int64], NDArray[Any
         Raises:
             SnapshotError: it is no snapshot of such a batch; nothing has changed.
         """
-        observations, infos = self._core.restore(state)
+        observations, infos = self._core.restore(checked_state(state))
         self._seeded[:] = True
         return self._form.batch(observations), infos
 
@@ -213,12 +214,20 @@ def parsed_autoreset_mode(mode: str | AutoresetMode) -> AutoresetMode:
 def _topologies(
     num_envs: int, scenario: Scenario | None, topology_seed: int | Sequence[int] | None
 ) -> list[_core.Topology]:
-    if not isinstance(topology_seed, Sequence | np.ndarray):
+    if topology_seed is None or not _is_each(topology_seed):
         return [load_scenario(scenario, topology_seed)] * num_envs
     if len(topology_seed) != num_envs:
         raise ValueError(f"{len(topology_seed)} topology seeds; allowed: one, or {num_envs}, one per environment")
-    known = {seed: load_scenario(scenario, seed) for seed in topology_seed}
-    return [known[seed] for seed in topology_seed]
+    seeds = [checked_integer("topology_seed", seed, 0, 2**64 - 1) for seed in topology_seed]
+    known = {seed: load_scenario(scenario, seed) for seed in seeds}
+    return [known[seed] for seed in seeds]
+
+
+def _is_each(value: Any) -> TypeGuard[Sequence[Any]]:
+    """Whether there is one value for each environment, and not one for all."""
+    if isinstance(value, np.ndarray):
+        return value.ndim > 0
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
 
 def _check_memory(num_envs: int, topology: _core.Topology) -> None:
@@ -229,18 +238,9 @@ def _check_memory(num_envs: int, topology: _core.Topology) -> None:
         raise MemoryError(f"{num_envs} environments need {needed / 2**30:.0f} GiB; this machine has {there / 2**30:.0f}")
 
 
-def _at_least_one(key: str, value: Any, most: int) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"{key} of type {type(value).__name__}; allowed: an integer")
-    number: int = value.__index__()
-    if not 1 <= number <= most:
-        raise ValueError(f"{key} = {number}; allowed: 1 to {most}")
-    return number
-
-
 def _own_seeds(seed: Any, num_envs: int) -> int | list[int | None] | None:
     """One seed for all, counted up, or one each, or none."""
-    if isinstance(seed, str | bytes) or not isinstance(seed, Sequence | np.ndarray):
+    if not _is_each(seed):
         return checked_seed(seed)
     seeds = [checked_seed(own) for own in seed]
     if len(seeds) != num_envs:
@@ -264,7 +264,7 @@ def _levels(options: dict[str, Any] | None, num_envs: int) -> list[int] | None:
     level = option(options, "level")
     if level is None:
         return None
-    each = list(level) if isinstance(level, Sequence | np.ndarray) else [level] * num_envs
+    each = list(level) if _is_each(level) else [level] * num_envs
     if len(each) != num_envs:
         raise ValueError(f"{len(each)} levels; allowed: one, or {num_envs}, one per environment")
-    return [named_level({"level": own}) or 0 for own in each]
+    return [checked_level(own) for own in each]

@@ -38,7 +38,12 @@ pub fn batch(actions: &Bound<'_, PyAny>, num_actions: usize, out: &mut [usize]) 
         return fill(array.try_readonly().map_err(in_use)?, num_actions, out);
     }
     let numpy = actions.py().import("numpy")?;
-    let array = numpy.call_method1("asarray", (actions,))?;
+    let array = numpy.call_method1("asarray", (actions,)).map_err(|error| {
+        let kind = actions.get_type();
+        PyTypeError::new_err(format!(
+            "actions of {kind} that make no array: {error}; allowed: one integer per environment"
+        ))
+    })?;
     let untyped = array.cast::<PyUntypedArray>()?;
     let kind = untyped.dtype().kind();
     if kind != b'i' && kind != b'u' {
@@ -48,6 +53,11 @@ pub fn batch(actions: &Bound<'_, PyAny>, num_actions: usize, out: &mut [usize]) 
     if untyped.shape() != [out.len()] {
         return Err(shape(untyped.shape(), out.len()));
     }
+    // Actions beyond what 64 bits with a sign hold are out of range, whichever they become.
+    let array = match array.cast::<PyArray1<u64>>() {
+        Ok(_) => numpy.call_method1("minimum", (&array, i64::MAX))?,
+        Err(_) => array,
+    };
     let array = array.call_method1("astype", ("int64",))?;
     fill(array.cast::<PyArray1<i64>>()?.try_readonly().map_err(in_use)?, num_actions, out)
 }

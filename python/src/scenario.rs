@@ -107,6 +107,12 @@ impl Topology {
         self.scenario().padded_services.map_or(0, |padded| padded as usize).max(self.topology.num_services())
     }
 
+    /// Whether there are more places for services than the cluster has services.
+    #[getter]
+    fn padded(&self) -> bool {
+        self.scenario().padded_services.is_some()
+    }
+
     #[getter]
     fn tick_s(&self) -> f64 {
         f64::from(self.scenario().tick_ms) / 1000.0
@@ -168,10 +174,16 @@ impl Topology {
         calls.filter_map(|call| Some((index(&call.from)?, index(&call.to)?))).collect()
     }
 
-    /// The faults that may strike: `[(id, name, weight), ...]`, an id once for each of its entries in the scenario.
-    fn faults(&self) -> Vec<(String, &'static str, f32)> {
+    /// The faults that may strike: `[(id, name, strikes, weight, heldout), ...]`, an id once for each of its entries in the
+    /// scenario; `strikes` is what kind of thing it strikes, and only held-out levels have what is `heldout`.
+    fn faults(&self) -> Vec<(String, &'static str, &'static str, f32, bool)> {
         let catalogue = self.scenario().faults.catalogue.iter();
-        catalogue.map(|fault| (fault.id.to_string(), fault.id.name(), fault.weight)).collect()
+        catalogue
+            .map(|fault| {
+                let id = fault.id;
+                (id.to_string(), id.name(), id.strikes(), fault.weight, id.is_heldout())
+            })
+            .collect()
     }
 
     fn __reduce__(&self, py: Python<'_>) -> PyResult<(Py<PyAny>, (String, String))> {

@@ -1,5 +1,6 @@
 """The same seed gives the same bits: from Python and from Rust, at any number of threads, in batches of any size."""
 
+import tomllib
 from typing import Any
 
 import numpy as np
@@ -156,8 +157,6 @@ def test_joint_actions_of_one_are_that_action() -> None:
 
 def test_scenarios_load_from_their_own_text_and_dictionary() -> None:
     """Names, files' text and dictionaries are three ways to the same bits."""
-    import tomllib
-
     for name in ("spine12", "online-boutique"):
         topology = microcloud_gym.load_scenario(name)
         as_text = _core.Topology.from_toml(topology.to_toml(), name)
