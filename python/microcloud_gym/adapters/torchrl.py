@@ -8,6 +8,7 @@ from gymnasium.error import DependencyNotInstalled
 from gymnasium.vector import AutoresetMode
 
 from microcloud_gym.adapters.native_vector import native_vector
+from microcloud_gym.errors import ResetNeededError
 
 try:
     import torch
@@ -51,7 +52,9 @@ class MicrocloudTorchRLEnv(EnvBase):
         """Makes the environments."""
         super().__init__(device=device or "cpu", batch_size=torch.Size([num_envs]))
         self.envs = native_vector(env_id, num_envs, AutoresetMode.DISABLED, copy=True, **kwargs)
-        self._ended = np.zeros(num_envs, np.bool_)
+        # Whose episode is over, and where the batch itself waits for a reset: see `_rest`.
+        self._over = np.zeros(num_envs, np.bool_)
+        self._waiting = np.zeros(num_envs, np.bool_)
         self._next_seed = seed
         num_actions = self.envs.topologies[0].num_actions
         space = self.envs.single_observation_space
@@ -70,30 +73,33 @@ class MicrocloudTorchRLEnv(EnvBase):
     def _reset(self, tensordict: TensorDictBase | None, **kwargs: Any) -> TensorDictBase:
         chosen = None if tensordict is None else tensordict.get("_reset", None)
         options = {key: value for key, value in kwargs.items() if key == "level"}
+        mask = np.ones(self.num_envs, np.bool_)
         if chosen is not None:
-            options["reset_mask"] = chosen.reshape(self.num_envs).cpu().numpy()
+            mask = options["reset_mask"] = chosen.reshape(self.num_envs).cpu().numpy()
         seed, self._next_seed = self._next_seed, None
         observations, _ = self.envs.reset(seed=seed, options=options)
-        self._ended = self._ended & ~options.get("reset_mask", True)
-        return self._shown(observations, self._ended, np.zeros(self.num_envs, np.bool_))
+        self._over &= ~mask
+        self._waiting &= ~mask
+        return self._shown(observations, self._over, np.zeros_like(self._over))
 
     def _step(self, tensordict: TensorDictBase) -> TensorDictBase:
         self._rest(tensordict.get("_step", None))
         actions = tensordict.get("action").cpu().numpy()
         observations, rewards, terminated, truncated, _ = self.envs.step(actions)
-        self._ended = terminated | truncated
+        self._waiting = terminated | truncated
+        self._over |= self._waiting
         shown = self._shown(observations, terminated, truncated)
         return shown.set("reward", self._tensor(rewards.astype(np.float32)).unsqueeze(-1))
 
     def _rest(self, stepping: torch.Tensor | None) -> None:
-        """Environments that a rollout no longer steps, since their episodes have ended, begin one that nobody looks at."""
-        if stepping is None:
-            return
-        resting = ~stepping.reshape(self.num_envs).cpu().numpy()
-        if (resting & ~self._ended).any():
+        """Where an episode is over and a rollout steps the others on, the batch plays one that nobody looks at."""
+        moving = np.ones_like(self._over) if stepping is None else stepping.reshape(self.num_envs).cpu().numpy()
+        if (moving & self._over).any():
+            raise ResetNeededError("an episode has ended; reset it with `_reset`")
+        if (~moving & ~self._over).any():
             raise ValueError("a step of some environments; allowed: of all whose episodes have not ended")
-        if resting.any():
-            self.envs.reset(options={"reset_mask": resting})
+        if self._waiting.any():
+            self.envs.reset(options={"reset_mask": self._waiting})
 
     def _set_seed(self, seed: int | None) -> None:
         self._next_seed = seed

@@ -8,7 +8,17 @@ import pytest
 HERE = Path(__file__).parent
 
 
+def asked_for(config: pytest.Config) -> bool:
+    """Whether these tests were named on the command line."""
+    return any("interop" in argument for argument in config.args) or HERE == config.invocation_params.dir
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Warnings of these libraries about each other are not this package's errors; a test that means them says so."""
+    if asked_for(config):
+        config.addinivalue_line("filterwarnings", "default")
+
+
 def pytest_ignore_collect(config: pytest.Config) -> bool | None:
     """Keeps these tests, which need torch and ray, out of the default run."""
-    asked = any("interop" in argument for argument in config.args)
-    return None if asked or HERE == config.invocation_params.dir else True
+    return None if asked_for(config) else True

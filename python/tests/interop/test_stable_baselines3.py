@@ -1,5 +1,6 @@
 """Stable-Baselines3 and sb3-contrib on the single environment and on the adapter's `VecEnv`."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -26,7 +27,9 @@ TRAIN_LEVELS = range(1000, 1024)
 @pytest.mark.parametrize("env_id", IDS)
 def test_check_env(env_id: str) -> None:
     """SB3's check_env, warnings as errors"""
-    check_env(gym.make(env_id).unwrapped, warn=True, skip_render_check=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_env(gym.make(env_id).unwrapped, warn=True, skip_render_check=True)
 
 
 def test_vec_env_equals_dummy_vec_env() -> None:
