@@ -20,8 +20,9 @@ except ImportError as error:
 class MicrocloudPufferEnv(PufferEnv):
     """`num_envs` environments of an id as the agents of one `PufferEnv`.
 
-    Infos are a list with one dictionary for each episode that has ended in the step: `episode_return`,
-    `episode_length`.
+    PufferLib gives copies of an environment neighbouring seeds, so seed `s` plays what a vector environment reset with
+    `s * num_envs` plays: copies do not play the same levels. Infos are a list with one dictionary for each episode that has
+    ended in the step: `episode_return`, `episode_length`.
 
     Args:
         env_id: a Gymnasium id, `microcloud/Spine12-v0`.
@@ -66,7 +67,8 @@ class MicrocloudPufferEnv(PufferEnv):
 
     def reset(self, seed: int | None = None) -> tuple[NDArray[np.float32], list[dict[str, Any]]]:
         """Begins an episode in every environment."""
-        observations, infos = self.envs.reset(seed=self._seed if seed is None else seed)
+        seed = self._seed if seed is None else seed
+        observations, infos = self.envs.reset(seed=None if seed is None else seed * self.num_agents)
         self._show(observations, infos)
         self.rewards[:] = 0
         self.terminals[:] = False
