@@ -59,12 +59,17 @@ class Env(gym.Env[Observation, np.int64]):
     ) -> tuple[Observation, dict[str, Any]]:
         """Begins an episode: the first level that `seed` draws, else the next, else the one that `options["level"]` names.
 
-        Returns the observation and the info: `action_mask`, `level`, `incidents`.
+        Other options are ignored. Returns the observation and the info: `action_mask`, `level`, `incidents`.
+
+        Raises:
+            TypeError: the seed or the level is no integer, or the options are no dictionary.
+            ValueError: there is no such seed or level.
         """
+        seed, level = checked_seed(seed), named_level(options)
         super().reset(seed=seed)
         if seed is None and not self._seeded:
             seed = int(self.np_random.integers(2**63))
-        observation, info = self._core.reset(checked_seed(seed), named_level(options))
+        observation, info = self._core.reset(seed, level)
         self._seeded = True
         return self._form.single(observation), info
 
@@ -119,7 +124,7 @@ class Env(gym.Env[Observation, np.int64]):
         """Goes on with the same bits where the snapshot was taken, and returns what `reset` does.
 
         Raises:
-            SnapshotError: it is no snapshot, altered, or of another version or scenario; nothing has changed.
+            SnapshotError: it is no snapshot, altered, or of another version, scenario or split; nothing has changed.
         """
         observation, info = self._core.restore(state)
         self._seeded = True

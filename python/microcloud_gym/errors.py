@@ -19,7 +19,7 @@ class PolicyError(MicrocloudError, ValueError):
 
 
 class SnapshotError(MicrocloudError, ValueError):
-    """A snapshot is no snapshot, altered, of another version, or of another scenario; nothing was restored."""
+    """A snapshot is no snapshot, altered, or of another version, scenario or split; nothing was restored."""
 
 
 class ActionError(MicrocloudError, gymnasium.error.InvalidAction, ValueError):

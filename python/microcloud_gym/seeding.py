@@ -1,5 +1,6 @@
 """Seeds and levels as callers of `reset` give them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -19,11 +20,24 @@ def named_level(options: dict[str, Any] | None) -> int | None:
     """The level that `options` of a reset names; other options are ignored.
 
     Raises:
-        TypeError: it is no integer.
+        TypeError: it is no integer, or the options are no dictionary.
         ValueError: there is no such level.
     """
-    level = (options or {}).get("level")
+    level = option(options, "level")
     return None if level is None else _integer("level", level, 2**33)
+
+
+def option(options: dict[str, Any] | None, key: str) -> Any:
+    """What a reset's options have under a key; None where there is nothing.
+
+    Raises:
+        TypeError: the options are no dictionary.
+    """
+    if options is None:
+        return None
+    if not isinstance(options, Mapping):
+        raise TypeError(f"options of type {type(options).__name__}; allowed: a dictionary, or None")
+    return options.get(key)
 
 
 def _integer(key: str, value: Any, end: int) -> int:

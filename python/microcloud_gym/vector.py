@@ -14,7 +14,7 @@ from microcloud_gym import _core
 from microcloud_gym.env import RENDER_MODES, checked_render_mode
 from microcloud_gym.observations import Observation, observation_form
 from microcloud_gym.scenarios import Scenario, load_scenario
-from microcloud_gym.seeding import checked_seed, named_level
+from microcloud_gym.seeding import checked_seed, named_level, option
 
 
 MOST_ENVS = 2**20
@@ -98,27 +98,24 @@ class VectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.int64], NDArray[Any
         `options["reset_mask"]`, bool `[num_envs]`, says in which environments; the others keep their observations and have
         no infos. `options["level"]` names a level for all of them, or one for each. Other options are ignored.
         """
-        super().reset(seed=None if isinstance(seed, Sequence | np.ndarray) else seed)
-        mask = _reset_mask(options, self.num_envs)
+        mask, levels = _reset_mask(options, self.num_envs), _levels(options, self.num_envs)
         chosen = np.ones(self.num_envs, np.bool_) if mask is None else mask
-        seeds = self._seeds(seed, chosen)
-        observations, infos = self._core.reset(seeds, _levels(options, self.num_envs), mask)
+        own = _own_seeds(seed, self.num_envs)
+        super().reset(seed=own if isinstance(own, int) else None)
+        observations, infos = self._core.reset(self._seeds(own, chosen), levels, mask)
         self._seeded |= chosen
         return self._form.batch(observations), infos
 
-    def _seeds(self, seed: int | Sequence[int | None] | None, chosen: NDArray[np.bool_]) -> list[int | None] | None:
+    def _seeds(self, seed: int | list[int | None] | None, chosen: NDArray[np.bool_]) -> list[int | None] | None:
         if seed is None:
             if self._seeded[chosen].all():
                 return None
             seeds: list[int | None] = [None] * self.num_envs
-        elif isinstance(seed, Sequence | np.ndarray):
-            seeds = [checked_seed(own) for own in seed]
-            if len(seeds) != self.num_envs:
-                raise ValueError(f"{len(seeds)} seeds; allowed: {self.num_envs}, one per environment")
+        elif isinstance(seed, list):
+            seeds = seed
         else:
-            first = checked_seed(seed) or 0
             # Where a seed ends, the next environment's begins again at 0, as in the simulator.
-            seeds = [(first + row) % 2**64 for row in range(self.num_envs)]
+            seeds = [(seed + row) % 2**64 for row in range(self.num_envs)]
         for row in np.flatnonzero(~self._seeded):
             if seeds[row] is None and chosen[row]:
                 seeds[row] = int(self.np_random.integers(2**63))
@@ -241,8 +238,18 @@ def _at_least_one(key: str, value: Any, most: int) -> int:
     return number
 
 
+def _own_seeds(seed: Any, num_envs: int) -> int | list[int | None] | None:
+    """One seed for all, counted up, or one each, or none."""
+    if isinstance(seed, str | bytes) or not isinstance(seed, Sequence | np.ndarray):
+        return checked_seed(seed)
+    seeds = [checked_seed(own) for own in seed]
+    if len(seeds) != num_envs:
+        raise ValueError(f"{len(seeds)} seeds; allowed: one, or {num_envs}, one per environment")
+    return seeds
+
+
 def _reset_mask(options: dict[str, Any] | None, num_envs: int) -> NDArray[np.bool_] | None:
-    mask = (options or {}).get("reset_mask")
+    mask = option(options, "reset_mask")
     if mask is None:
         return None
     if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_:
@@ -254,7 +261,7 @@ def _reset_mask(options: dict[str, Any] | None, num_envs: int) -> NDArray[np.boo
 
 
 def _levels(options: dict[str, Any] | None, num_envs: int) -> list[int] | None:
-    level = (options or {}).get("level")
+    level = option(options, "level")
     if level is None:
         return None
     each = list(level) if isinstance(level, Sequence | np.ndarray) else [level] * num_envs

@@ -1,6 +1,9 @@
 //! The arrays that a batch writes into: numpy's own, made once.
 
-use numpy::{PyArray1, PyArray2};
+use numpy::{
+    Element, PyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray, PyReadwriteArray, PyUntypedArrayMethods,
+    ndarray::Dimension,
+};
 use pyo3::{exceptions::PyRuntimeError, prelude::*};
 
 use crate::info::{METRICS, TERMS};
@@ -35,7 +38,7 @@ pub struct Shown {
     pub terminated: Py<PyAny>,
     pub truncated: Py<PyAny>,
     pub actions: Py<PyAny>,
-    /// True everywhere: the mask of an info that every environment has.
+    /// True everywhere, for good: the mask of an info that every environment has.
     pub all: Py<PyAny>,
 }
 
@@ -57,7 +60,7 @@ impl Arrays {
                 terminated: view(terminated.as_any())?,
                 truncated: view(truncated.as_any())?,
                 actions: view(actions.as_any())?,
-                all: view(all.as_any())?,
+                all: constant(all)?,
             },
             observations: observations.unbind(),
             masks_int8: masks.call_method1("view", ("int8",))?.unbind(),
@@ -76,6 +79,42 @@ impl Arrays {
 
 fn view(array: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
     Ok(array.call_method0("view")?.unbind())
+}
+
+fn constant(array: Bound<'_, PyArray1<bool>>) -> PyResult<Py<PyAny>> {
+    array.call_method1("setflags", (false,))?;
+    Ok(array.into_any().unbind())
+}
+
+/// An array of ours to write to, `len` values of type `T` one after another.
+///
+/// Without copies callers hold the array itself, which Python lets them reshape, resize or give another type.
+pub fn writable<'py, T: Element, D: Dimension>(
+    py: Python<'py>,
+    array: &Py<PyArray<T, D>>,
+    len: usize,
+) -> PyResult<PyReadwriteArray<'py, T, D>> {
+    whole(array.bind(py), len)?.try_readwrite().map_err(in_use)
+}
+
+/// The same to read from.
+pub fn readable<'py, T: Element, D: Dimension>(
+    py: Python<'py>,
+    array: &Py<PyArray<T, D>>,
+    len: usize,
+) -> PyResult<PyReadonlyArray<'py, T, D>> {
+    whole(array.bind(py), len)?.try_readonly().map_err(in_use)
+}
+
+fn whole<'a, 'py, T: Element, D: Dimension>(
+    array: &'a Bound<'py, PyArray<T, D>>,
+    len: usize,
+) -> PyResult<&'a Bound<'py, PyArray<T, D>>> {
+    let array = array.as_any().cast::<PyArray<T, D>>().map_err(|_| in_use("its type has been changed"))?;
+    if array.len() != len || !array.is_c_contiguous() {
+        return Err(in_use("its shape has been changed"));
+    }
+    Ok(array)
 }
 
 /// Views of an array's first rows.

@@ -7,7 +7,7 @@ use microcloud_core::{
 };
 use microcloud_eval::picture::History;
 use microcloud_policy::detector::{Detector, DetectorState};
-use numpy::{PyArrayMethods, PyReadonlyArray1, PyUntypedArrayMethods};
+use numpy::{PyReadonlyArray1, PyUntypedArrayMethods};
 use pyo3::{
     exceptions::PyValueError,
     prelude::*,
@@ -17,12 +17,10 @@ use rayon::prelude::*;
 
 use crate::{
     action,
-    arrays::{Arrays, copy, in_use},
+    arrays::{Arrays, copy, in_use, writable},
     batch_info::{Last, Rows},
-    errors,
-    incident::incidents,
-    picture,
-    play::detector,
+    errors, incident, picture,
+    play::{described, detector},
     scenario::Topology,
     single::{level, locked, split},
     snapshot,
@@ -53,6 +51,9 @@ pub struct Plays {
 
 type Reset<'py> = (Bound<'py, PyAny>, Bound<'py, PyDict>);
 type Step<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>, Bound<'py, PyAny>, Bound<'py, PyAny>, Bound<'py, PyDict>);
+
+/// A detector, and what it gets to see: an observation, and whether an episode begins with it.
+type Shown<'a> = ((&'a mut DetectorState, &'a Arc<Detector>), (&'a [f32], &'a bool));
 
 #[pymethods]
 impl Batch {
@@ -86,9 +87,7 @@ impl Batch {
             let known = (0..row).rev().find(|&known| Arc::ptr_eq(&topologies[known], topology));
             detectors.push(match known {
                 Some(known) => Arc::clone(&detectors[known]),
-                None => {
-                    Arc::new(detector(topology).map_err(|error| errors::ScenarioError::new_err(error.to_string()))?)
-                }
+                None => detector(topology).map_err(|error| errors::ScenarioError::new_err(error.to_string()))?,
             });
         }
         let num_envs = topologies.len();
@@ -194,13 +193,10 @@ impl Batch {
     fn restore<'py>(&self, py: Python<'py>, state: &[u8]) -> PyResult<Reset<'py>> {
         self.with(|plays| {
             let rows = snapshot::read(state, plays.num_envs())?;
-            for (row, detector) in rows.iter().zip(&plays.detectors) {
-                if !detector.fits(&row.watch) {
-                    return Err(errors::SnapshotError::new_err("its detector has other rules than this version's"));
-                }
-            }
-            for (environment, row) in plays.vector.environments().iter().zip(&rows) {
-                environment.clone().restore(&row.environment).map_err(errors::snapshot)?;
+            for (place, row) in rows.iter().enumerate() {
+                let mut restored = plays.vector.environments()[place].clone();
+                restored.restore(&row.environment).map_err(errors::snapshot)?;
+                snapshot::check_fit(row, &plays.detectors[place], plays.vector.draws()[place].split())?;
             }
             for (place, row) in rows.into_iter().enumerate() {
                 let restored = plays.vector.restore_row(place, &row.environment, row.draws, row.ended);
@@ -218,11 +214,8 @@ impl Batch {
     /// The incidents that are open now, for each environment.
     fn open_incidents<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         self.with(|plays| {
-            let open = plays.detectors.iter().zip(&plays.watches).map(|(detector, watch)| {
-                let mut open = detector.incidents(watch);
-                open.retain(|incident| !incident.resolved);
-                incidents(py, &open)
-            });
+            let rows = plays.detectors.iter().zip(&plays.watches);
+            let open = rows.map(|(detector, watch)| incident::open(py, detector, watch));
             PyTuple::new(py, open.collect::<PyResult<Vec<_>>>()?)
         })
     }
@@ -304,8 +297,9 @@ impl Plays {
     /// Begins an episode in one row.
     fn begin(&mut self, py: Python<'_>, row: usize, start: Start) -> PyResult<()> {
         let (width, num_actions) = (self.width(), self.num_actions());
-        let mut observations = self.arrays.observations.bind(py).try_readwrite().map_err(in_use)?;
-        let mut masks = self.arrays.masks.bind(py).try_readwrite().map_err(in_use)?;
+        let n = self.num_envs();
+        let mut observations = writable(py, &self.arrays.observations, n * width)?;
+        let mut masks = writable(py, &self.arrays.masks, n * num_actions)?;
         let observation = &mut observations.as_slice_mut().map_err(in_use)?[row * width..][..width];
         let mask = &mut masks.as_slice_mut().map_err(in_use)?[row * num_actions..][..num_actions];
         self.vector.reset_row(row, start, observation, mask);
@@ -330,7 +324,7 @@ impl Plays {
             if begun[row] {
                 *history = History::begin(&environments[row]);
             } else {
-                let changes = self.detectors[row].changes(&self.watches[row]);
+                let changes = described(&self.detectors[row], &self.watches[row]);
                 history.push(&environments[row], &self.vector.transitions()[row], self.actions[row], &changes);
             }
         }
@@ -339,8 +333,9 @@ impl Plays {
     /// Writes what a row shows now.
     fn look(&mut self, py: Python<'_>, row: usize) -> PyResult<()> {
         let (width, num_actions) = (self.width(), self.num_actions());
-        let mut observations = self.arrays.observations.bind(py).try_readwrite().map_err(in_use)?;
-        let mut masks = self.arrays.masks.bind(py).try_readwrite().map_err(in_use)?;
+        let n = self.num_envs();
+        let mut observations = writable(py, &self.arrays.observations, n * width)?;
+        let mut masks = writable(py, &self.arrays.masks, n * num_actions)?;
         let environment = &self.vector.environments()[row];
         environment.observe(&mut observations.as_slice_mut().map_err(in_use)?[row * width..][..width]);
         environment.action_mask(&mut masks.as_slice_mut().map_err(in_use)?[row * num_actions..][..num_actions]);
@@ -384,11 +379,12 @@ impl Plays {
     fn advance(&mut self, py: Python<'_>, waiting: &[bool]) -> PyResult<()> {
         let width = self.width();
         let arrays = &self.arrays;
-        let mut observations = arrays.observations.bind(py).try_readwrite().map_err(in_use)?;
-        let mut masks = arrays.masks.bind(py).try_readwrite().map_err(in_use)?;
-        let mut rewards = arrays.rewards.bind(py).try_readwrite().map_err(in_use)?;
-        let mut terminated = arrays.terminated.bind(py).try_readwrite().map_err(in_use)?;
-        let mut truncated = arrays.truncated.bind(py).try_readwrite().map_err(in_use)?;
+        let n = self.num_envs();
+        let mut observations = writable(py, &arrays.observations, n * width)?;
+        let mut masks = writable(py, &arrays.masks, n * self.num_actions())?;
+        let mut rewards = writable(py, &arrays.rewards, n)?;
+        let mut terminated = writable(py, &arrays.terminated, n)?;
+        let mut truncated = writable(py, &arrays.truncated, n)?;
         let observations = observations.as_slice_mut().map_err(in_use)?;
         let mut buffers = StepBuffers {
             observations,
@@ -402,10 +398,7 @@ impl Plays {
             (&mut self.vector, &self.actions, &self.detectors, &mut self.watches);
         py.detach(|| {
             vector.step(actions, &mut buffers);
-            let look = |((watch, detector), (observation, &begins)): (
-                (&mut DetectorState, &Arc<Detector>),
-                (&[f32], &bool),
-            )| {
+            let look = |((watch, detector), (observation, &begins)): Shown<'_>| {
                 if begins {
                     *watch = detector.start();
                 }

@@ -13,8 +13,8 @@ use pyo3::{
 };
 
 use crate::{
-    arrays::{Arrays, copy, in_use, rows},
-    incident::incidents,
+    arrays::{Arrays, copy, in_use, readable, rows, writable},
+    incident,
     info::{METRIC_MASKS, METRICS, P99, TERM_MASKS, TERMS, metrics, terms},
 };
 
@@ -41,8 +41,11 @@ pub struct Last<'py> {
 impl<'py> Last<'py> {
     /// Of the rows whose episodes have ended.
     pub fn new(rows: &Rows<'_, 'py>, ended: &[bool]) -> PyResult<Self> {
+        // The batch's own arrays are written to when the next episodes begin, within this very step.
+        let rows = Rows { copy: true, ..*rows };
         let py = rows.py;
-        let observations = rows.arrays.observations.bind(py).try_readonly().map_err(in_use)?;
+        let width = rows.environments.first().map_or(0, |own| own.topology().observation_size());
+        let observations = readable(py, &rows.arrays.observations, ended.len() * width)?;
         let observations = observations.as_array();
         let each = observations.rows().into_iter().zip(ended).map(|(observation, &ended)| {
             if ended { PyArray1::from_iter(py, observation.iter().copied()).into_any().unbind() } else { py.None() }
@@ -100,7 +103,8 @@ impl<'py> Rows<'_, 'py> {
         let py = self.py;
         let who = self.who(chosen)?;
         let masks = if chosen.contains(&false) {
-            let own = self.arrays.masks.bind(py).try_readonly().map_err(in_use)?;
+            let num_actions = self.environments.first().map_or(0, |own| own.topology().num_actions());
+            let own = readable(py, &self.arrays.masks, chosen.len() * num_actions)?;
             let own = own.as_array();
             let masks = PyArray2::<i8>::zeros(py, [own.nrows(), own.ncols()], false);
             {
@@ -118,7 +122,7 @@ impl<'py> Rows<'_, 'py> {
         info.set_item(intern!(py, "action_mask"), masks)?;
         info.set_item(intern!(py, "_action_mask"), &who)?;
         let each = self.detectors.iter().zip(self.watches).zip(chosen).map(|((detector, watch), &chosen)| {
-            if chosen { Ok(incidents(py, &detector.changes(watch))?.into_any().unbind()) } else { Ok(py.None()) }
+            if chosen { Ok(incident::changes(py, detector, watch)?.into_any().unbind()) } else { Ok(py.None()) }
         });
         let found = PyArray1::from_vec(py, each.collect::<PyResult<Vec<Py<PyAny>>>>()?);
         info.set_item(intern!(py, "incidents"), found)?;
@@ -154,8 +158,9 @@ impl<'py> Rows<'_, 'py> {
                 let views = rows(table.as_any(), shared_rows.len())?;
                 (table, views)
             };
-            let mut writable = table.try_readwrite().map_err(in_use)?;
-            let cells = writable.as_slice_mut().map_err(in_use)?;
+            let table = table.unbind();
+            let mut cells = writable(py, &table, shared_rows.len() * stepped.len())?;
+            let cells = cells.as_slice_mut().map_err(in_use)?;
             let mut row_values = vec![0.0; shared_rows.len()];
             for (row, _) in stepped.iter().enumerate().filter(|(_, stepped)| **stepped) {
                 values(row, &mut row_values);
@@ -191,8 +196,8 @@ impl<'py> Rows<'_, 'py> {
         let counts = self.metrics.iter().zip(stepped);
         let counts = counts.map(|(metrics, &stepped)| if stepped { i64::from(metrics.actions) } else { 0 });
         let counts = if own {
-            let mut writable = arrays.actions.bind(py).try_readwrite().map_err(in_use)?;
-            let cells = writable.as_slice_mut().map_err(in_use)?;
+            let mut cells = writable(py, &arrays.actions, stepped.len())?;
+            let cells = cells.as_slice_mut().map_err(in_use)?;
             cells.iter_mut().zip(counts).for_each(|(cell, count)| *cell = count);
             arrays.shown.actions.bind(py).clone()
         } else {

@@ -8,7 +8,7 @@ use pyo3::{
     types::{PyDict, PyTuple},
 };
 
-use crate::{incident::incidents, play::Play};
+use crate::{incident, play::Play};
 
 /// Names of the reward's terms, in the order of their sum.
 pub const TERMS: [&str; 5] = ["bad_requests", "latency", "cost", "action", "termination"];
@@ -69,7 +69,7 @@ fn present<'py>(py: Python<'py>, play: &Play) -> PyResult<Bound<'py, PyDict>> {
     let info = PyDict::new(py);
     let mask = PyArray1::from_iter(py, play.mask.iter().map(|&legal| i8::from(legal)));
     info.set_item(intern!(py, "action_mask"), mask)?;
-    info.set_item(intern!(py, "incidents"), incidents(py, &play.changes())?)?;
+    info.set_item(intern!(py, "incidents"), incident::changes(py, &play.detector, &play.watch)?)?;
     Ok(info)
 }
 

@@ -21,6 +21,7 @@ mod _core {
     #[pymodule_export]
     use crate::{
         batch::Batch,
+        incident::Incident,
         reference::{play_batch, trajectory_hashes},
         scenario::{Topology, builtin_scenarios, feature_names, observation_bound, topology_seeds},
         single::Single,

@@ -21,14 +21,14 @@ pub enum Stage {
 }
 
 /// The detector whose incidents infos carry: the rules of `threshold-rules`.
-pub fn detector(topology: &Arc<Topology>) -> Result<Detector, RuleError> {
-    Detector::new(ThresholdRulesConfig::default().rules, topology)
+pub fn detector(topology: &Arc<Topology>) -> Result<Arc<Detector>, RuleError> {
+    Detector::new(ThresholdRulesConfig::default().rules, topology).map(Arc::new)
 }
 
 /// An environment with its detector.
 pub struct Play {
     pub environment: Environment,
-    pub detector: Detector,
+    pub detector: Arc<Detector>,
     pub watch: DetectorState,
     pub draws: LevelDraws,
     pub stage: Stage,
@@ -82,7 +82,7 @@ impl Play {
         self.detector.observe(&mut self.watch, &self.observation);
         if let Some(history) = &mut self.history {
             let sent = actions.iter().copied().find(|&action| action != 0).unwrap_or_default();
-            history.push(&self.environment, &transition, sent, &self.detector.changes(&self.watch));
+            history.push(&self.environment, &transition, sent, &described(&self.detector, &self.watch));
         }
         transition
     }
@@ -92,9 +92,9 @@ impl Play {
         self.environment.observe(&mut self.observation);
         self.environment.action_mask(&mut self.mask);
     }
+}
 
-    /// The incidents that the last observation opened or resolved.
-    pub fn changes(&self) -> Vec<Incident> {
-        self.detector.changes(&self.watch)
-    }
+/// The incidents that the last observation opened or resolved, in words.
+pub fn described(detector: &Detector, watch: &DetectorState) -> Vec<Incident> {
+    detector.changes(watch).map(|finding| detector.describe(&finding)).collect()
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use microcloud_core::{Environment, Scenario, Topology as CoreTopology, observation};
+use microcloud_core::{
+    Environment, Scenario, ScenarioError as CoreScenarioError, Topology as CoreTopology, observation,
+};
 use pyo3::{
     prelude::*,
     types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple},
@@ -49,7 +51,13 @@ impl Topology {
         const ORIGIN: &str = "scenario dictionary";
         let value = table(scenario, ORIGIN, 0)?;
         let text = toml::to_string(&value).map_err(|error| refused(ORIGIN, &error.to_string()))?;
-        Self::from_toml(&text, ORIGIN)
+        Self::new(Scenario::from_toml(&text, ORIGIN).map_err(|error| match error {
+            // Lines are the text's; the caller knows keys.
+            CoreScenarioError::Syntax { line, problem, .. } => {
+                refused(&format!("{ORIGIN}{}", table_at(&text, line)), &problem)
+            }
+            other => errors::scenario(other),
+        })?)
     }
 
     /// The generated cluster of `random` with this seed.
@@ -160,9 +168,10 @@ impl Topology {
         calls.filter_map(|call| Some((index(&call.from)?, index(&call.to)?))).collect()
     }
 
-    /// The faults that may strike: `[(id, weight, heldout), ...]`.
-    fn faults(&self) -> Vec<(String, f32)> {
-        self.scenario().faults.catalogue.iter().map(|fault| (fault.id.to_string(), fault.weight)).collect()
+    /// The faults that may strike: `[(id, name, weight), ...]`, an id once for each of its entries in the scenario.
+    fn faults(&self) -> Vec<(String, &'static str, f32)> {
+        let catalogue = self.scenario().faults.catalogue.iter();
+        catalogue.map(|fault| (fault.id.to_string(), fault.id.name(), fault.weight)).collect()
     }
 
     fn __reduce__(&self, py: Python<'_>) -> PyResult<(Py<PyAny>, (String, String))> {
@@ -203,6 +212,32 @@ pub fn feature_names() -> (Vec<&'static str>, Vec<&'static str>, Vec<&'static st
 
 fn refused(path: &str, problem: &str) -> PyErr {
     errors::ScenarioError::new_err(format!("{path}: {problem}"))
+}
+
+/// The table that a line of TOML text belongs to, e.g. `: services[2].health`; nothing for the outermost one.
+fn table_at(text: &str, line: usize) -> String {
+    let mut entries: Vec<(&str, usize)> = Vec::new();
+    let mut path = String::new();
+    for header in text.lines().take(line).filter(|line| line.starts_with('[')) {
+        let name = header.trim_matches(['[', ']']);
+        if header.starts_with("[[") {
+            let known = entries.iter().position(|&(array, _)| array == name);
+            match known {
+                Some(known) => entries[known].1 += 1,
+                None => entries.push((name, 0)),
+            }
+        }
+        // The innermost array of tables that this one is in, or is an entry of.
+        let array = entries
+            .iter()
+            .rev()
+            .find(|(array, _)| name.strip_prefix(array).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')));
+        path = match array {
+            Some((array, place)) => format!(": {array}[{place}]{}", &name[array.len()..]),
+            None => format!(": {name}"),
+        };
+    }
+    path
 }
 
 fn table(dict: &Bound<'_, PyDict>, path: &str, depth: usize) -> PyResult<toml::Table> {

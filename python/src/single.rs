@@ -11,9 +11,7 @@ use pyo3::{
 };
 
 use crate::{
-    action, errors,
-    incident::incidents,
-    info, picture,
+    action, errors, incident, info, picture,
     play::{Play, Stage},
     scenario::Topology,
     snapshot,
@@ -134,10 +132,10 @@ impl Single {
     fn restore<'py>(&self, py: Python<'py>, state: &[u8]) -> PyResult<Reset<'py>> {
         self.with(|play| {
             for row in snapshot::read(state, 1)? {
-                if !play.detector.fits(&row.watch) {
-                    return Err(errors::SnapshotError::new_err("its detector has other rules than this version's"));
-                }
-                play.environment.restore(&row.environment).map_err(errors::snapshot)?;
+                let mut restored = play.environment.clone();
+                restored.restore(&row.environment).map_err(errors::snapshot)?;
+                snapshot::check_fit(&row, &play.detector, play.draws.split())?;
+                play.environment = restored;
                 (play.draws, play.watch) = (row.draws, row.watch);
                 play.stage = if row.ended { Stage::Ended } else { Stage::Running };
             }
@@ -149,11 +147,7 @@ impl Single {
 
     /// The incidents that are open now.
     fn open_incidents<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        self.with(|play| {
-            let mut open = play.detector.incidents(&play.watch);
-            open.retain(|incident| !incident.resolved);
-            incidents(py, &open)
-        })
+        self.with(|play| incident::open(py, &play.detector, &play.watch))
     }
 
     /// Ground truth: every fault of the level.

@@ -7,8 +7,8 @@
 //! | ... | the rows in postcard's encoding |
 //! | 8 | FNV-1a checksum of all before it, little-endian |
 
-use microcloud_core::{LevelDraws, fnv1a};
-use microcloud_policy::detector::DetectorState;
+use microcloud_core::{LevelDraws, Split, fnv1a};
+use microcloud_policy::detector::{Detector, DetectorState};
 use pyo3::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -66,4 +66,16 @@ pub fn read(bytes: &[u8], num_envs: usize) -> PyResult<Vec<Row>> {
         return Err(refused(&format!("snapshot of {found} environments; allowed: {num_envs}, as there are here")));
     }
     Ok(rows)
+}
+
+/// Whether what surrounds the simulator in a row belongs to an environment with this detector and split.
+pub fn check_fit(row: &Row, detector: &Detector, split: Split) -> PyResult<()> {
+    if !detector.fits(&row.watch) {
+        return Err(refused("snapshot of a detector with other rules; allowed: those of this version"));
+    }
+    if row.draws.split() != split {
+        let found = row.draws.split();
+        return Err(refused(&format!("snapshot of an environment of split {found}; allowed: {split}, as here")));
+    }
+    Ok(())
 }

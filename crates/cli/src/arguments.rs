@@ -1,15 +1,17 @@
 //! Reads a command's arguments; what is wrong with them is said on one line.
 
+use std::ffi::OsString;
+
 use clap::{Parser, error::ErrorKind};
 
 use crate::{Failure, print};
 
-/// The command's arguments; none where help or the version was asked for, and printed.
+/// The command's arguments, of which the first is the program's name; none where help or the version was asked for, and printed.
 ///
 /// # Errors
 /// Arguments that the command does not have, or values that they do not take.
-pub fn parse<A: Parser>() -> Result<Option<A>, Failure> {
-    let error = match A::try_parse() {
+pub fn parse<A: Parser>(arguments: impl IntoIterator<Item = OsString>) -> Result<Option<A>, Failure> {
+    let error = match A::try_parse_from(arguments) {
         Ok(arguments) => return Ok(Some(arguments)),
         Err(error) => error,
     };

@@ -1,9 +1,9 @@
 //! A command's failure: one line for people, one exit code for scripts.
 
 use std::{
-    fmt::Display,
+    error::Error,
+    fmt::{self, Display, Formatter},
     io::{self, Write},
-    process::ExitCode,
 };
 
 use microcloud_core::ScenarioError;
@@ -38,6 +38,14 @@ impl Failure {
         Self { exit_code: 130, message: "interrupted before the report was complete".to_owned() }
     }
 }
+
+impl Display for Failure {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.message)
+    }
+}
+
+impl Error for Failure {}
 
 impl From<ScenarioError> for Failure {
     fn from(error: ScenarioError) -> Self {
@@ -76,11 +84,11 @@ impl From<InstructionError> for Failure {
     }
 }
 
-/// Prints a failure on one line to standard error and gives the exit code.
-pub fn finish(result: Result<(), Failure>) -> ExitCode {
-    let Err(failure) = result else { return ExitCode::SUCCESS };
+/// Prints a failure on one line to standard error and gives the exit code, 0 where there is none.
+pub fn finish(result: Result<(), Failure>) -> u8 {
+    let Err(failure) = result else { return 0 };
     let line = failure.message.split_whitespace().collect::<Vec<_>>().join(" ");
     // Where standard error is closed there is nobody left to tell.
     let _ = writeln!(io::stderr(), "error: {line}");
-    ExitCode::from(failure.exit_code)
+    failure.exit_code
 }

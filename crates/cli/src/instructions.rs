@@ -32,28 +32,28 @@ impl InstructionArguments {
         self.compare.is_some() || self.record.is_some() || self.count_work.is_some()
     }
 
-    /// Does what was asked for.
+    /// Does what was asked for, with `program` as the program that counts are of.
     ///
     /// # Errors
     /// No valgrind, files that cannot be read or written, and counts that have grown.
-    pub fn run(&self) -> Result<(), Failure> {
+    pub fn run(&self, program: Option<&Path>) -> Result<(), Failure> {
         if let Some([scenario, part]) = self.count_work.as_deref() {
             return Ok(part.parse::<Part>().map_err(Failure::usage)?.play(scenario)?);
         }
         if let Some(file) = &self.record {
             let destination = Destination::File(file.clone());
             destination.check()?;
-            destination.write(&count()?.to_json())?;
+            destination.write(&count(program)?.to_json())?;
         }
-        self.compare.as_deref().map_or(Ok(()), compare)
+        self.compare.as_deref().map_or(Ok(()), |file| compare(file, program))
     }
 }
 
 /// Compares with the counts of a file, and prints the table.
-fn compare(file: &Path) -> Result<(), Failure> {
+fn compare(file: &Path, program: Option<&Path>) -> Result<(), Failure> {
     // Before half a minute is spent on what it is compared with.
     let stored = InstructionCounts::read(file)?;
-    let comparison = count()?.compare(&stored, file)?;
+    let comparison = count(program)?.compare(&stored, file)?;
     print(&format!("Instructions each, counted by callgrind\n{comparison}"))?;
     let fallen = comparison.count(Verdict::Shrunk);
     if fallen > 0 {
@@ -72,11 +72,14 @@ fn compare(file: &Path) -> Result<(), Failure> {
     }
 }
 
-fn count() -> Result<InstructionCounts, Failure> {
-    let program = std::env::current_exe()
-        .map_err(|error| Failure::usage(format!("cannot find this program, which is to be counted: {error}")))?;
+fn count(program: Option<&Path>) -> Result<InstructionCounts, Failure> {
+    let Some(program) = program else {
+        return Err(Failure::usage(
+            "instructions are counted of the program `bench` alone; allowed: cargo run --bin bench -- --compare",
+        ));
+    };
     let progress = ProgressLine::new(COUNTED_SCENARIOS.len() * Part::ALL.len(), "runs")?;
-    let counts = count_instructions(&program, &progress);
+    let counts = count_instructions(program, &progress);
     progress.clear();
     Ok(counts?)
 }

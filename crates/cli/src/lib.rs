@@ -1,9 +1,12 @@
-//! What the commands share: arguments to library calls, failures to exit codes, reports to files.
+//! The commands `evaluate`, `scenario` and `bench`, callable from any program: arguments to library calls, failures to exit
+//! codes, reports to files.
 //!
-//! A command is one file in `src/bin`; it parses its arguments with [`parse`], does its work through the libraries and
-//! returns a [`Failure`] where that does not succeed. [`finish`] prints the failure on one line and sets the exit code.
+//! Each module of [`commands`] has a function `run` that takes a command's arguments, prints what the command prints, and
+//! gives its exit code; a file in `src/bin` calls it. A command parses its arguments, does its work through the libraries and
+//! returns a failure where that does not succeed, which is printed on one line.
 
 mod arguments;
+pub mod commands;
 mod failure;
 mod instructions;
 mod output;
@@ -13,12 +16,12 @@ mod scenarios;
 mod speed;
 mod validate;
 
-pub use arguments::parse;
-pub use failure::{Failure, finish};
-pub use instructions::InstructionArguments;
-pub use output::{Destination, print};
-pub use policies::contender;
-pub use progress::ProgressLine;
-pub use scenarios::{load_scenarios, load_topology};
-pub use speed::SpeedArguments;
-pub use validate::{ValidateArguments, run_validation};
+pub use failure::Failure;
+pub use policies::{NamedPolicy, find_policy};
+
+use arguments::parse;
+use failure::finish;
+use output::{Destination, print};
+use policies::contender;
+use progress::ProgressLine;
+use scenarios::{load_scenarios, load_topology};

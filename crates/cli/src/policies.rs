@@ -7,18 +7,37 @@ use microcloud_policy::{BASELINE_NAMES, nearest_name};
 
 use crate::Failure;
 
+/// What a POLICY argument means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NamedPolicy {
+    /// A baseline's name.
+    Baseline(&'static str),
+    /// The folder of a checkpoint, a run or a released policy.
+    Folder(PathBuf),
+}
+
+/// The policy that a user names: a baseline, a path, or a folder under `policies/`, the first of them that there is.
+///
+/// # Errors
+/// A name that means nothing; the message lists those that do, and the nearest.
+pub fn find_policy(policy: &str) -> Result<NamedPolicy, Failure> {
+    if let Some(name) = BASELINE_NAMES.into_iter().find(|name| *name == policy) {
+        return Ok(NamedPolicy::Baseline(name));
+    }
+    let released = Path::new("policies").join(policy);
+    let folder = [PathBuf::from(policy), released].into_iter().find(|path| path.exists());
+    folder.map(NamedPolicy::Folder).ok_or_else(|| unknown(policy))
+}
+
 /// The contender that a POLICY argument means.
 ///
 /// # Errors
 /// A name that means nothing, a folder without a policy, or a corrupt one.
 pub fn contender(policy: &str) -> Result<Contender, Failure> {
-    if BASELINE_NAMES.contains(&policy) {
-        return Ok(Contender::baseline(policy)?);
-    }
-    let released = Path::new("policies").join(policy);
-    let folder = [PathBuf::from(policy), released].into_iter().find(|path| path.exists());
-    let Some(folder) = folder else { return Err(unknown(policy)) };
-    Ok(Contender::checkpoint(&folder)?)
+    Ok(match find_policy(policy)? {
+        NamedPolicy::Baseline(name) => Contender::baseline(name)?,
+        NamedPolicy::Folder(folder) => Contender::checkpoint(&folder)?,
+    })
 }
 
 fn unknown(policy: &str) -> Failure {

@@ -2,10 +2,7 @@
 
 use std::{
     io::{self, IsTerminal},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -13,10 +10,12 @@ use microcloud_eval::Progress;
 
 use crate::Failure;
 
+/// Whether Ctrl-C was pressed since the work at hand began; a process has one handler of signals.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
 /// Counts finished work on a bar; the first Ctrl-C stops the work, the second ends the process at once.
 pub struct ProgressLine {
     bar: ProgressBar,
-    cancelled: Arc<AtomicBool>,
 }
 
 impl ProgressLine {
@@ -25,20 +24,23 @@ impl ProgressLine {
     /// # Errors
     /// A system that allows no handler of Ctrl-C.
     pub fn new(pieces: usize, unit: &str) -> Result<Self, Failure> {
-        let cancelled = Arc::new(AtomicBool::new(false));
-        let seen = Arc::clone(&cancelled);
-        ctrlc::set_handler(move || {
-            if seen.swap(true, Ordering::Relaxed) {
+        INTERRUPTED.store(false, Ordering::Relaxed);
+        let listening = ctrlc::set_handler(|| {
+            if INTERRUPTED.swap(true, Ordering::Relaxed) {
                 std::process::exit(130);
             }
-        })
-        .map_err(|error| Failure::usage(format!("cannot handle Ctrl-C: {error}")))?;
+        });
+        match listening {
+            // An earlier command of this process has set the handler, or its program one of its own.
+            Ok(()) | Err(ctrlc::Error::MultipleHandlers) => {}
+            Err(error) => return Err(Failure::usage(format!("cannot handle Ctrl-C: {error}"))),
+        }
         let bar = if io::stderr().is_terminal() { ProgressBar::new(pieces as u64) } else { ProgressBar::hidden() };
         let template = format!("{{bar:40}} {{pos}}/{{len}} {unit}, {{elapsed}} gone, {{eta}} left");
         if let Ok(style) = ProgressStyle::with_template(&template) {
             bar.set_style(style);
         }
-        Ok(Self { bar, cancelled })
+        Ok(Self { bar })
     }
 
     /// Takes the bar off the screen.
@@ -53,6 +55,6 @@ impl Progress for ProgressLine {
     }
 
     fn is_cancelled(&self) -> bool {
-        self.cancelled.load(Ordering::Relaxed)
+        INTERRUPTED.load(Ordering::Relaxed)
     }
 }

@@ -23,6 +23,7 @@ type Make = dyn Fn(&Arc<Topology>) -> Result<Baseline, PolicyError> + Send + Syn
 pub struct Contender {
     name: String,
     make: Arc<Make>,
+    in_turn: bool,
 }
 
 impl Contender {
@@ -31,7 +32,11 @@ impl Contender {
     where
         M: Fn(&Arc<Topology>) -> Result<Box<dyn Policy>, PolicyError> + Send + Sync + 'static,
     {
-        Self { name: name.into(), make: Arc::new(move |topology| make(topology).map(Baseline::Observing)) }
+        Self {
+            name: name.into(),
+            make: Arc::new(move |topology| make(topology).map(Baseline::Observing)),
+            in_turn: false,
+        }
     }
 
     /// A contender whose policies see the environment itself.
@@ -40,7 +45,7 @@ impl Contender {
         P: PrivilegedPolicy + 'static,
         M: Fn() -> P + Send + Sync + 'static,
     {
-        Self { name: name.into(), make: Arc::new(move |_| Ok(Baseline::Privileged(Box::new(make())))) }
+        Self { name: name.into(), make: Arc::new(move |_| Ok(Baseline::Privileged(Box::new(make())))), in_turn: false }
     }
 
     /// The baseline of that name.
@@ -51,7 +56,7 @@ impl Contender {
         check_baseline_name(name)?;
         let owned = name.to_owned();
         let make = move |topology: &Arc<Topology>| baseline(&owned, topology).map_err(PolicyError::from);
-        Ok(Self { name: name.to_owned(), make: Arc::new(make) })
+        Ok(Self { name: name.to_owned(), make: Arc::new(make), in_turn: false })
     }
 
     /// The trained policy of a checkpoint folder, a run folder or a released policy, named `<algo>:<folder>`.
@@ -67,6 +72,19 @@ impl Contender {
             let (observations, actions) = (topology.observation_names(), topology.action_meanings());
             Ok(Box::new(CheckpointPolicy::load(&checkpoint, observations, actions)?))
         }))
+    }
+
+    /// The same contender with its batches of episodes played one after another, in the order of the levels: for policies
+    /// that share something which must not be used twice at once, or whose order shows in what they do.
+    #[must_use]
+    pub fn in_turn(mut self) -> Self {
+        self.in_turn = true;
+        self
+    }
+
+    /// Whether [`Self::in_turn`] was asked for.
+    pub(crate) fn is_in_turn(&self) -> bool {
+        self.in_turn
     }
 
     /// The name under which results are reported.

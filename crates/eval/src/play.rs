@@ -47,15 +47,17 @@ pub fn play(
 ) -> Result<Vec<EpisodeOutcome>, EvaluationError> {
     let detector = Detector::new(ThresholdRulesConfig::default().rules, topology)
         .map_err(|error| policy_error(contender.name(), topology, error.into()))?;
-    let batches: Result<Vec<_>, EvaluationError> = levels
-        .par_chunks(BATCH)
-        .map(|levels| {
-            let batch = Batch::new(topology, contender, &detector, levels, recorder)?;
-            let outcomes = batch.play(progress)?;
-            progress.advance(levels.len());
-            Ok(outcomes)
-        })
-        .collect();
+    let play = |levels: &[Level]| {
+        let batch = Batch::new(topology, contender, &detector, levels, recorder)?;
+        let outcomes = batch.play(progress)?;
+        progress.advance(levels.len());
+        Ok(outcomes)
+    };
+    let batches: Result<Vec<_>, EvaluationError> = if contender.is_in_turn() {
+        levels.chunks(BATCH).map(play).collect()
+    } else {
+        levels.par_chunks(BATCH).map(play).collect()
+    };
     Ok(batches?.into_iter().flatten().collect())
 }
 

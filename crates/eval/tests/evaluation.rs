@@ -13,6 +13,8 @@ use microcloud_core::{Scenario, Split, Topology};
 use microcloud_eval::{
     Contender, EvaluationConfig, EvaluationError, EvaluationReport, Progress, Recorder, evaluate, play,
 };
+use microcloud_policy::Policy;
+use ndarray::ArrayView2;
 use serde_json::Value;
 
 type Outcome = Result<(), Box<dyn Error>>;
@@ -171,5 +173,42 @@ fn no_episodes_is_an_error_and_no_control_episodes_is_not() -> Outcome {
     let no_control = EvaluationConfig { control_episodes: 0, ..config(0) };
     let report = evaluate(&no_control, &topologies, &contenders, None, &())?;
     assert_eq!((report.rows[0].control.episodes, report.rows[0].control.returns), (0, None));
+    Ok(())
+}
+
+/// Counts how many of its kind live at the same time.
+struct Alone {
+    living: Arc<AtomicUsize>,
+}
+
+impl Policy for Alone {
+    fn name(&self) -> &str {
+        "alone"
+    }
+
+    fn act(&mut self, _: ArrayView2<'_, f32>, _: ArrayView2<'_, bool>, _: &[bool], actions: &mut [usize]) {
+        actions.fill(0);
+    }
+}
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        self.living.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_contender_that_plays_in_turn_is_never_made_twice_at_once() -> Outcome {
+    let most = Arc::new(AtomicUsize::new(0));
+    let (living, seen) = (Arc::new(AtomicUsize::new(0)), Arc::clone(&most));
+    let contender = Contender::new("alone", move |_| {
+        seen.fetch_max(living.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        Ok(Box::new(Alone { living: Arc::clone(&living) }))
+    });
+    let config = EvaluationConfig { episodes: 40, ..config(4) };
+    let report = evaluate(&config, &[spine()?], &[contender.in_turn()], None, &())?;
+    assert_eq!(most.load(Ordering::SeqCst), 1);
+    let no_op = evaluate(&config, &[spine()?], &contenders(&["no-op"])?, None, &())?;
+    assert_eq!(report.rows[0].returns, no_op.rows[0].returns);
     Ok(())
 }

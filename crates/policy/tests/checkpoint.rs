@@ -151,3 +151,21 @@ fn what_is_missing_or_made_for_another_environment_is_a_usage_error() {
     assert_eq!(error.exit_code(), 2);
     assert!(error.to_string().contains("action schema"), "{error}");
 }
+
+#[test]
+fn a_policy_opens_without_an_environment_and_tells_which_one_it_fits() {
+    let folder = tempfile::tempdir().unwrap();
+    write_checkpoint(folder.path(), &policy_file().to_bytes().unwrap());
+    let policy = CheckpointPolicy::open(&folder.path().join("")).unwrap();
+    assert_eq!(policy.name(), format!("ppo:{}", folder.path().display()));
+    assert_eq!((policy.scenario(), policy.observation_size(), policy.num_actions()), (Some("spine12"), 5, 3));
+    policy.check(&names("observation", 5), &names("action", 3)).unwrap();
+    for (observations, actions) in [(names("other", 5), names("action", 3)), (names("observation", 5), names("o", 3))] {
+        let error = policy.check(&observations, &actions).unwrap_err();
+        assert!(matches!(error, CheckpointError::Schema { .. }), "{error}");
+        assert!(error.to_string().contains(POLICY_FILE), "{error}");
+    }
+    let unlabelled = CheckpointPolicy::from_network("mine", policy_file().network);
+    unlabelled.check(&names("any", 5), &names("any", 3)).unwrap();
+    assert!(unlabelled.check(&names("any", 6), &names("any", 3)).is_err());
+}

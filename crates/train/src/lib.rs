@@ -6,6 +6,7 @@
 
 mod cluster_task;
 mod collector;
+pub mod command;
 mod config;
 mod error;
 mod evaluation;

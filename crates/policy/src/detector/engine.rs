@@ -1,6 +1,6 @@
 //! The rules compiled for one topology, and one environment's windows and open incidents.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, ops::Range, sync::Arc};
 
 use microcloud_core::{Topology, observation::latency_feature};
 use serde::{Deserialize, Serialize};
@@ -13,10 +13,21 @@ use crate::nearest_name;
 pub struct Detector {
     topology: Arc<Topology>,
     rules: Vec<Rule>,
+    /// By rule.
+    spans: Vec<Span>,
     checks: Vec<Check>,
     columns: Vec<usize>,
     capacity: usize,
     decision_s: f64,
+}
+
+/// What all checks of a rule share, and which those are.
+#[derive(Clone)]
+struct Span {
+    checks: Range<usize>,
+    threshold: f64,
+    samples: usize,
+    in_ms: bool,
 }
 
 /// One rule applied to one target.
@@ -25,20 +36,35 @@ struct Check {
     rule: usize,
     target: IncidentTarget,
     series: usize,
-    threshold: f64,
-    samples: usize,
-    in_ms: bool,
 }
 
 /// One environment's windows and open incidents.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DetectorState {
     observations: u64,
+    /// `[capacity, series]`: the last observations, each over the one that is as old as the longest window.
     windows: Vec<f32>,
     sums: Vec<f64>,
     open_since: Vec<Option<u64>>,
     resolved: Vec<(usize, u64)>,
     opened: bool,
+}
+
+/// An incident without words: [`Detector::describe`] finds them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Finding {
+    check: usize,
+    since: u64,
+    /// The window's mean, in the observation's scale.
+    mean: f64,
+    resolved: bool,
+}
+
+impl Finding {
+    /// Whether the rule has ceased to hold.
+    pub fn is_resolved(&self) -> bool {
+        self.resolved
+    }
 }
 
 /// An open incident, as light as deciding on it needs.
@@ -63,7 +89,7 @@ impl Detector {
         let scenario = topology.scenario();
         let decision_s = f64::from(scenario.tick_ms) * f64::from(scenario.decision_ticks) / 1000.0;
         let mut names = BTreeSet::new();
-        let (mut checks, mut columns, mut capacity) = (Vec::new(), Vec::new(), 1);
+        let (mut spans, mut checks, mut columns, mut capacity) = (Vec::new(), Vec::new(), Vec::new(), 1);
         for (index, rule) in rules.iter().enumerate() {
             if !names.insert(rule.name.as_str()) {
                 return Err(RuleError::Duplicate(rule.name.clone()));
@@ -84,13 +110,14 @@ impl Detector {
                     columns.push(column);
                     columns.len() - 1
                 });
-                checks.push(Check { rule: index, target, series, threshold, samples, in_ms });
+                checks.push(Check { rule: index, target, series });
             }
             if checks.len() == before {
                 return Err(unknown_metric(rule, topology));
             }
+            spans.push(Span { checks: before..checks.len(), threshold, samples, in_ms });
         }
-        Ok(Self { topology: Arc::clone(topology), rules, checks, columns, capacity, decision_s })
+        Ok(Self { topology: Arc::clone(topology), rules, spans, checks, columns, capacity, decision_s })
     }
 
     /// The rules, in the order given.
@@ -115,36 +142,41 @@ impl Detector {
     /// The first observation after [`Detector::start`] is the one at the episode's second 0; a window that is not full yet
     /// is averaged over what it holds.
     pub fn observe(&self, state: &mut DetectorState, observation: &[f32]) {
-        let slot = (state.observations % self.capacity as u64) as usize;
-        state.opened = false;
-        state.resolved.clear();
-        for (index, check) in self.checks.iter().enumerate() {
-            let window = check.series * self.capacity;
-            let value = f64::from(observation[self.columns[check.series]]);
-            let mut sum = state.sums[index] + value;
-            if state.observations >= check.samples as u64 {
-                let leaving = (slot + self.capacity - check.samples) % self.capacity;
-                sum -= f64::from(state.windows[window + leaving]);
-            }
-            state.sums[index] = sum;
-            let filled = (state.observations + 1).min(check.samples as u64);
-            let holds = self.rules[check.rule].operator.holds(sum / filled as f64, check.threshold);
-            match (holds, state.open_since[index]) {
-                (true, None) => {
-                    state.open_since[index] = Some(state.observations);
-                    state.opened = true;
+        let DetectorState { observations, windows, sums, open_since, resolved, opened } = state;
+        let (now, num_series) = (*observations, self.columns.len());
+        let slot = (now % self.capacity as u64) as usize;
+        *opened = false;
+        resolved.clear();
+        for (rule, Span { checks, threshold, samples, .. }) in self.rules.iter().zip(&self.spans) {
+            let leaving = (now >= *samples as u64).then(|| {
+                let slot = (slot + self.capacity - samples) % self.capacity;
+                &windows[slot * num_series..][..num_series]
+            });
+            let filled = (now + 1).min(*samples as u64) as f64;
+            for index in checks.clone() {
+                let series = self.checks[index].series;
+                let mut sum = sums[index] + f64::from(observation[self.columns[series]]);
+                if let Some(leaving) = leaving {
+                    sum -= f64::from(leaving[series]);
                 }
-                (false, Some(since)) => {
-                    state.open_since[index] = None;
-                    state.resolved.push((index, since));
+                sums[index] = sum;
+                match (rule.operator.holds(sum / filled, *threshold), open_since[index]) {
+                    (true, None) => {
+                        open_since[index] = Some(now);
+                        *opened = true;
+                    }
+                    (false, Some(since)) => {
+                        open_since[index] = None;
+                        resolved.push((index, since));
+                    }
+                    _ => {}
                 }
-                _ => {}
             }
         }
-        for (series, &column) in self.columns.iter().enumerate() {
-            state.windows[series * self.capacity + slot] = observation[column];
+        for (value, &column) in windows[slot * num_series..].iter_mut().zip(&self.columns) {
+            *value = observation[column];
         }
-        state.observations += 1;
+        *observations += 1;
     }
 
     /// The open incidents, in the order of the rules and then of the targets.
@@ -155,30 +187,68 @@ impl Detector {
                 rule: check.rule,
                 target: check.target,
                 since_s: since as f64 * self.decision_s,
-                excess: if check.threshold == 0.0 { 1.0 } else { self.mean(state, index) / check.threshold },
+                excess: match self.spans[check.rule].threshold {
+                    0.0 => 1.0,
+                    threshold => self.mean(state, index) / threshold,
+                },
             })
         })
     }
 
     /// The open incidents and those that the last observation resolved, with their texts.
     pub fn incidents(&self, state: &DetectorState) -> Vec<Incident> {
-        self.texts(state, |_| true)
+        self.findings(state).map(|finding| self.describe(&finding)).collect()
     }
 
-    /// The incidents that the last observation opened or resolved, with their texts.
-    pub fn changes(&self, state: &DetectorState) -> Vec<Incident> {
-        if !state.opened && state.resolved.is_empty() {
-            return Vec::new();
-        }
-        self.texts(state, |since| since + 1 == state.observations)
-    }
-
-    /// The incidents that opened at a certain observation, and those that the last one resolved.
-    fn texts(&self, state: &DetectorState, opened: impl Fn(u64) -> bool) -> Vec<Incident> {
+    /// The open incidents, in the order of the rules and then of the targets, and those that the last observation resolved.
+    pub fn findings<'a>(&'a self, state: &'a DetectorState) -> impl Iterator<Item = Finding> + 'a {
         let open = state.open_since.iter().enumerate();
-        let open = open.filter_map(|(index, since)| since.filter(|&since| opened(since)).map(|s| (index, s, false)));
+        let open = open.filter_map(|(index, since)| since.map(|since| (index, since, false)));
         let resolved = state.resolved.iter().map(|&(index, since)| (index, since, true));
-        open.chain(resolved).map(|(index, since, resolved)| self.incident(state, index, since, resolved)).collect()
+        open.chain(resolved).map(|(check, since, resolved)| Finding {
+            check,
+            since,
+            resolved,
+            mean: self.mean(state, check),
+        })
+    }
+
+    /// Those that the last observation opened or resolved.
+    pub fn changes<'a>(&'a self, state: &'a DetectorState) -> impl Iterator<Item = Finding> + 'a {
+        let now = state.observations;
+        // Nothing has changed in most observations.
+        let some = state.opened || !state.resolved.is_empty();
+        let findings = some.then(|| self.findings(state)).into_iter().flatten();
+        findings.filter(move |finding| finding.resolved || finding.since + 1 == now)
+    }
+
+    /// A finding in words.
+    ///
+    /// # Panics
+    /// Where it is another detector's and this one has fewer checks.
+    pub fn describe(&self, finding: &Finding) -> Incident {
+        let check = &self.checks[finding.check];
+        let rule = &self.rules[check.rule];
+        let target = check.target.name(&self.topology);
+        let value = if self.spans[check.rule].in_ms { latency_ms(finding.mean) } else { finding.mean };
+        Incident {
+            severity: rule.severity,
+            title: if target.is_empty() { rule.name.clone() } else { format!("{} on {target}", rule.name) },
+            description: format!(
+                "{} of {} is {value:.3} over {} s ({} {})",
+                rule.metric_name,
+                if target.is_empty() { "the cluster" } else { target },
+                rule.window_seconds,
+                rule.operator.sign(),
+                rule.threshold,
+            ),
+            rule_name: rule.name.clone(),
+            target_kind: check.target.kind(),
+            target: target.to_owned(),
+            detected_at: finding.since as f64 * self.decision_s,
+            tick_id: finding.since * u64::from(self.topology.scenario().decision_ticks),
+            resolved: finding.resolved,
+        }
     }
 
     /// Whether a state is one that this detector can have reached: its sizes and places are this detector's.
@@ -199,33 +269,7 @@ impl Detector {
     }
 
     fn mean(&self, state: &DetectorState, index: usize) -> f64 {
-        state.sums[index] / state.observations.clamp(1, self.checks[index].samples as u64) as f64
-    }
-
-    fn incident(&self, state: &DetectorState, index: usize, since: u64, resolved: bool) -> Incident {
-        let check = &self.checks[index];
-        let rule = &self.rules[check.rule];
-        let target = check.target.name(&self.topology);
-        let mean = self.mean(state, index);
-        let value = if check.in_ms { latency_ms(mean) } else { mean };
-        Incident {
-            severity: rule.severity,
-            title: if target.is_empty() { rule.name.clone() } else { format!("{} on {target}", rule.name) },
-            description: format!(
-                "{} of {} is {value:.3} over {} s ({} {})",
-                rule.metric_name,
-                if target.is_empty() { "the cluster" } else { target },
-                rule.window_seconds,
-                rule.operator.sign(),
-                rule.threshold,
-            ),
-            rule_name: rule.name.clone(),
-            target_kind: check.target.kind(),
-            target: target.to_owned(),
-            detected_at: since as f64 * self.decision_s,
-            tick_id: since * u64::from(self.topology.scenario().decision_ticks),
-            resolved,
-        }
+        state.sums[index] / state.observations.clamp(1, self.spans[self.checks[index].rule].samples as u64) as f64
     }
 }
 

@@ -8,6 +8,6 @@ mod engine;
 mod incident;
 mod rule;
 
-pub use engine::{Alarm, Detector, DetectorState};
+pub use engine::{Alarm, Detector, DetectorState, Finding};
 pub use incident::{Incident, IncidentTarget};
 pub use rule::{Operator, Rule, RuleError, Severity};

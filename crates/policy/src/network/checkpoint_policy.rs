@@ -1,6 +1,6 @@
 //! A trained network as a policy.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ndarray::ArrayView2;
 
@@ -15,8 +15,18 @@ use crate::Policy;
 pub struct CheckpointPolicy {
     name: String,
     network: ActorCritic,
+    origin: Option<Origin>,
     workspace: Workspace,
     sampling: Option<Sampling>,
+}
+
+/// What a policy's file says about the environment that it was made for.
+#[derive(Debug)]
+struct Origin {
+    file: PathBuf,
+    scenario: String,
+    observation_schema: String,
+    action_schema: String,
 }
 
 #[derive(Debug)]
@@ -26,46 +36,73 @@ struct Sampling {
 }
 
 impl CheckpointPolicy {
-    /// Loads a checkpoint folder, a run's best checkpoint or a released policy for an environment with these
-    /// observations and actions; the policy's name is `ppo:<path>`.
+    /// Loads a checkpoint folder, a run's best checkpoint or a released policy, where no environment is at hand; the
+    /// policy's name is `<algo>:<path>`.
     ///
     /// # Errors
-    /// See [`CheckpointError`]; a checksum, a shape, a value that is not finite and another environment's schema are
-    /// all found here.
+    /// See [`CheckpointError`]; a checksum, a shape and a value that is not finite are all found here.
+    pub fn open(path: &Path) -> Result<Self, CheckpointError> {
+        let file = resolve(path)?.join(POLICY_FILE);
+        let bytes = verified_file(file.parent().unwrap_or(path), POLICY_FILE)?;
+        let read = PolicyFile::from_bytes(&bytes, &file)?;
+        // Without a slash at its end, whoever typed it.
+        let named: PathBuf = path.components().collect();
+        let mut policy = Self::from_network(format!("{}:{}", read.algo, named.display()), read.network);
+        policy.origin = Some(Origin {
+            file,
+            scenario: read.scenario,
+            observation_schema: read.observation_schema,
+            action_schema: read.action_schema,
+        });
+        Ok(policy)
+    }
+
+    /// [`Self::open`], and a check that the policy fits an environment with these observations and actions.
+    ///
+    /// # Errors
+    /// As [`Self::open`] and [`Self::check`].
     pub fn load(
         path: &Path,
         observation_names: &[String],
         action_meanings: &[String],
     ) -> Result<Self, CheckpointError> {
-        let folder = resolve(path)?;
-        let bytes = verified_file(&folder, POLICY_FILE)?;
-        let path_in_errors = folder.join(POLICY_FILE);
-        let file = PolicyFile::from_bytes(&bytes, &path_in_errors)?;
+        let policy = Self::open(path)?;
+        policy.check(observation_names, action_meanings)?;
+        Ok(policy)
+    }
+
+    /// Refuses an environment whose observations or actions are not those that the policy was made for; a network that came
+    /// from no file is held to their numbers alone.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Schema`].
+    pub fn check(&self, observation_names: &[String], action_meanings: &[String]) -> Result<(), CheckpointError> {
+        let origin = self.origin.as_ref();
         let checks = [
-            ("observation", &file.observation_schema, file.network.observation_size(), observation_names),
-            ("action", &file.action_schema, file.network.num_actions(), action_meanings),
+            ("observation", origin.map(|o| &o.observation_schema), self.observation_size(), observation_names),
+            ("action", origin.map(|o| &o.action_schema), self.num_actions(), action_meanings),
         ];
         for (what, found, found_size, names) in checks {
             let expected = schema_hash(names);
-            if *found != expected || found_size != names.len() {
+            if found.is_some_and(|found| *found != expected) || found_size != names.len() {
                 let short = |hash: &str| hash.chars().take(12).collect::<String>();
                 let reason = format!(
                     "its {what} schema is {} ({found_size} {what}s, scenario {}), the environment's is {} ({} {what}s)",
-                    short(found),
-                    file.scenario,
+                    found.map_or_else(|| "unknown".to_owned(), |found| short(found)),
+                    self.scenario().unwrap_or("unknown"),
                     short(&expected),
                     names.len()
                 );
-                return Err(CheckpointError::Schema { path: path_in_errors, reason });
+                let path = origin.map(|origin| origin.file.clone()).unwrap_or_else(|| PathBuf::from(&self.name));
+                return Err(CheckpointError::Schema { path, reason });
             }
         }
-        let name = format!("{}:{}", file.algo, path.display());
-        Ok(Self::from_network(name, file.network))
+        Ok(())
     }
 
     /// A greedy policy from a network that is already in memory.
     pub fn from_network(name: impl Into<String>, network: ActorCritic) -> Self {
-        Self { name: name.into(), network, workspace: Workspace::default(), sampling: None }
+        Self { name: name.into(), network, origin: None, workspace: Workspace::default(), sampling: None }
     }
 
     /// Draws actions from the distribution instead of taking the likeliest; equal seeds draw equally.
@@ -73,6 +110,21 @@ impl CheckpointPolicy {
     pub fn sampling(mut self, seed: u64) -> Self {
         self.sampling = Some(Sampling { seed, calls: 0 });
         self
+    }
+
+    /// The scenario that it was trained on; none for a network that came from no file.
+    pub fn scenario(&self) -> Option<&str> {
+        self.origin.as_ref().map(|origin| origin.scenario.as_str())
+    }
+
+    /// Number of observation features.
+    pub fn observation_size(&self) -> usize {
+        self.network.observation_size()
+    }
+
+    /// Number of actions.
+    pub fn num_actions(&self) -> usize {
+        self.network.num_actions()
     }
 
     /// The network.

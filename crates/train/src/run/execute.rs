@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::checkpoint::{self, PolicyLabels, RunState};
 use super::folder::RunFolder;
+use super::listener::{RunListener, Snapshot};
 use super::log::RunLog;
-use super::progress::{Progress, ProgressMode, Snapshot};
 use super::scalars::{JsonLines, ScalarWriter};
 use super::tensorboard::TensorBoard;
 use crate::config::TrainConfig;
@@ -41,8 +41,8 @@ pub struct RunSetup<'a> {
     pub evaluation_task: Box<dyn VectorTask>,
     /// What policy files are labelled with.
     pub labels: PolicyLabels,
-    /// How progress is shown.
-    pub progress: ProgressMode,
+    /// Is told how it goes.
+    pub listener: &'a mut dyn RunListener,
     /// Becomes true where the run is to stop with a checkpoint.
     pub stop: &'a AtomicBool,
     /// How the best checkpoint is evaluated at the end.
@@ -74,7 +74,7 @@ pub fn execute(setup: RunSetup<'_>) -> Result<Outcome, TrainError> {
     let result = started.and_then(|mut run| {
         let result = run.play_out();
         step = run.learner.step();
-        run.progress.finish();
+        run.listener.ended();
         let line = match &result {
             Ok(Outcome::Completed(_)) => "completed".to_owned(),
             Ok(Outcome::Interrupted) => "interrupted".to_owned(),
@@ -107,7 +107,9 @@ struct Run<'a> {
     recent: Vec<f64>,
     writers: Vec<Box<dyn ScalarWriter>>,
     log: RunLog,
-    progress: Progress,
+    listener: &'a mut dyn RunListener,
+    first_step: u64,
+    started: Instant,
     stop: &'a AtomicBool,
     final_evaluation: &'a FinalEvaluation<'a>,
 }
@@ -130,8 +132,11 @@ impl<'a> Run<'a> {
         let events = TensorBoard::new(folder.path());
         // The end of an earlier part of the run is not this part's.
         let _ = std::fs::remove_file(folder.join("exit.json"));
+        setup.listener.started(state.step, learner.total_steps());
         Ok(Self {
-            progress: Progress::new(setup.progress, state.step, learner.total_steps()),
+            listener: setup.listener,
+            first_step: state.step,
+            started: Instant::now(),
             saved_step: (state.step > 0).then_some(state.step),
             config,
             learner,
@@ -148,7 +153,7 @@ impl<'a> Run<'a> {
     }
 
     fn play_out(&mut self) -> Result<Outcome, TrainError> {
-        self.progress.note(&format!("run folder: {}", self.folder.path().display()));
+        self.listener.noted(&format!("run folder: {}", self.folder.path().display()));
         while !self.learner.finished() {
             let before = self.learner.step();
             self.iterate()?;
@@ -168,7 +173,7 @@ impl<'a> Run<'a> {
                 return Ok(Outcome::Interrupted);
             }
         }
-        self.progress.note("evaluating the best checkpoint on test levels");
+        self.listener.noted("evaluating the best checkpoint on test levels");
         let Some((report, table)) = (self.final_evaluation)(self.folder.path())? else {
             return Ok(Outcome::Interrupted);
         };
@@ -189,9 +194,13 @@ impl<'a> Run<'a> {
         let steps_per_s = (step - before) as f64 / seconds.max(1e-9);
         self.write_scalars(step, &scalars(&iteration, steps_per_s))?;
         let availability = iteration.scalars.iter().find(|(name, _)| *name == "slo/availability");
-        self.progress.show(&Snapshot {
+        let total_steps = self.learner.total_steps();
+        let taken = step.saturating_sub(self.first_step).max(1) as f64;
+        self.listener.progressed(&Snapshot {
             step,
+            total_steps,
             steps_per_s,
+            seconds_left: self.started.elapsed().as_secs_f64() / taken * total_steps.saturating_sub(step) as f64,
             episodic_return: mean(&self.recent),
             availability: availability.map(|(_, value)| *value),
             policy_loss: iteration.update.policy_loss,

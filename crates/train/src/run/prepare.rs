@@ -11,6 +11,7 @@ use super::checkpoint::PolicyLabels;
 use super::folder::{Placement, RunFolder};
 use super::lock::RunLock;
 use super::provenance::Provenance;
+use super::train::RunRequest;
 use crate::cluster_task::ClusterTask;
 use crate::config::TrainConfig;
 use crate::error::TrainError;
@@ -41,12 +42,20 @@ impl PreparedRun {
     ///
     /// # Errors
     /// A scenario that cannot be used, a folder that cannot be written, threads that the system does not give.
-    pub fn new(config: &TrainConfig, placement: &Placement, command_line: Vec<String>) -> Result<Self, TrainError> {
-        let scenario = match placement {
-            Placement::Fresh(_) => Scenario::load(&config.scenario).map_err(TrainError::Scenario)?,
-            Placement::Resumed(path) => saved_scenario(&path.join("scenario.toml"))?,
+    pub fn new(request: &RunRequest) -> Result<Self, TrainError> {
+        let RunRequest { config, placement, command_line, .. } = request;
+        let scenario = match (placement, &request.scenario) {
+            (Placement::Fresh(_), Some(scenario)) => scenario.clone(),
+            (Placement::Fresh(_), None) => Scenario::load(&config.scenario).map_err(TrainError::Scenario)?,
+            (Placement::Resumed(path), _) => saved_scenario(&path.join("scenario.toml"))?,
         };
         let scenario_toml = scenario.to_toml();
+        if let (Placement::Resumed(path), Some(other)) = (placement, &request.scenario)
+            && other.to_toml() != scenario_toml
+        {
+            let path = path.display();
+            return Err(TrainError::Usage(format!("scenario: it is not that of {path}; leave it out to resume")));
+        }
         let topology = Topology::new(scenario).map_err(|error| match placement {
             Placement::Fresh(_) => TrainError::Scenario(error),
             Placement::Resumed(path) => TrainError::corrupt(&path.join("scenario.toml"), error),
@@ -72,7 +81,7 @@ impl PreparedRun {
                 (folder, lock, true)
             }
             Placement::Fresh(path) => {
-                let provenance = Provenance::new(command_line, config.seed, name, &scenario_toml);
+                let provenance = Provenance::new(command_line.clone(), config.seed, name, &scenario_toml);
                 let manifest = serde_json::to_vec_pretty(&provenance).unwrap_or_default();
                 let folder = RunFolder::create(path)?;
                 let lock = RunLock::take(&folder)?;

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::listener::{RunListener, Snapshot};
+
 /// Least time between two plain lines.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -37,13 +39,10 @@ impl FromStr for ProgressMode {
     }
 }
 
-/// Shows one run's progress.
+/// Shows a run's progress.
 #[derive(Debug)]
-pub struct Progress {
+pub struct ProgressDisplay {
     display: Display,
-    total_steps: u64,
-    first_step: u64,
-    started: Instant,
     shown: Option<Instant>,
 }
 
@@ -55,57 +54,47 @@ enum Display {
     None,
 }
 
-/// The numbers that are shown.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Snapshot {
-    /// Environment steps so far.
-    pub step: u64,
-    /// Environment steps per second lately.
-    pub steps_per_s: f64,
-    /// Mean return of the episodes that ended lately.
-    pub episodic_return: Option<f64>,
-    /// Availability lately.
-    pub availability: Option<f64>,
-    /// The policy's loss.
-    pub policy_loss: f64,
-    /// The value's loss.
-    pub value_loss: f64,
-}
-
-impl Progress {
-    /// Progress of a run from `first_step` to `total_steps`.
-    pub fn new(mode: ProgressMode, first_step: u64, total_steps: u64) -> Self {
+impl ProgressDisplay {
+    /// A display of that kind.
+    pub fn new(mode: ProgressMode) -> Self {
         let display = match mode {
-            ProgressMode::Auto if std::io::stderr().is_terminal() => Display::Bar(bar(first_step, total_steps)),
+            ProgressMode::Auto if std::io::stderr().is_terminal() => Display::Bar(ProgressBar::hidden()),
             ProgressMode::Auto | ProgressMode::Plain => Display::Plain,
             ProgressMode::Json => Display::Json,
             ProgressMode::None => Display::None,
         };
-        Self { display, total_steps, first_step, started: Instant::now(), shown: None }
+        Self { display, shown: None }
+    }
+}
+
+impl RunListener for ProgressDisplay {
+    fn started(&mut self, step: u64, total_steps: u64) {
+        if let Display::Bar(shown) = &mut self.display {
+            *shown = bar(step, total_steps);
+        }
     }
 
     /// Shows the numbers, not too often.
-    pub fn show(&mut self, snapshot: &Snapshot) {
-        let text = snapshot.text();
+    fn progressed(&mut self, snapshot: &Snapshot) {
         match &self.display {
             Display::Bar(bar) => {
                 bar.set_position(snapshot.step);
-                bar.set_message(text);
+                bar.set_message(text(snapshot));
             }
             Display::Plain => {
                 let due = self.shown.is_none_or(|shown| shown.elapsed() >= PLAIN_INTERVAL);
-                if due || snapshot.step >= self.total_steps {
+                if due || snapshot.step >= snapshot.total_steps {
                     self.shown = Some(Instant::now());
-                    let left = self.seconds_left(snapshot.step);
-                    print_line(&format!("step {}/{} | {text} | {left:.0} s left", snapshot.step, self.total_steps));
+                    let Snapshot { step, total_steps, seconds_left, .. } = snapshot;
+                    print_line(&format!("step {step}/{total_steps} | {} | {seconds_left:.0} s left", text(snapshot)));
                 }
             }
             Display::Json => {
                 let object = serde_json::json!({
                     "step": snapshot.step,
-                    "total_steps": self.total_steps,
+                    "total_steps": snapshot.total_steps,
                     "charts/SPS": snapshot.steps_per_s,
-                    "seconds_left": self.seconds_left(snapshot.step),
+                    "seconds_left": snapshot.seconds_left,
                     "charts/episodic_return": snapshot.episodic_return,
                     "slo/availability": snapshot.availability,
                     "losses/policy_loss": snapshot.policy_loss,
@@ -117,8 +106,8 @@ impl Progress {
         }
     }
 
-    /// Tells a person something; JSON output stays JSON.
-    pub fn note(&self, text: &str) {
+    /// JSON output stays JSON.
+    fn noted(&mut self, text: &str) {
         match &self.display {
             Display::Bar(bar) => bar.println(text),
             Display::Plain => print_line(text),
@@ -128,30 +117,23 @@ impl Progress {
     }
 
     /// Removes the bar.
-    pub fn finish(&self) {
+    fn ended(&mut self) {
         if let Display::Bar(bar) = &self.display {
             bar.finish_and_clear();
         }
     }
-
-    fn seconds_left(&self, step: u64) -> f64 {
-        let taken = step.saturating_sub(self.first_step).max(1) as f64;
-        self.started.elapsed().as_secs_f64() / taken * self.total_steps.saturating_sub(step) as f64
-    }
 }
 
-impl Snapshot {
-    fn text(&self) -> String {
-        let mut text = format!("{:.0} steps/s", self.steps_per_s);
-        if let Some(episodic_return) = self.episodic_return {
-            text.push_str(&format!(" | return {episodic_return:.3}"));
-        }
-        if let Some(availability) = self.availability {
-            text.push_str(&format!(" | availability {availability:.5}"));
-        }
-        text.push_str(&format!(" | policy loss {:.4} | value loss {:.4}", self.policy_loss, self.value_loss));
-        text
+fn text(snapshot: &Snapshot) -> String {
+    let mut text = format!("{:.0} steps/s", snapshot.steps_per_s);
+    if let Some(episodic_return) = snapshot.episodic_return {
+        text.push_str(&format!(" | return {episodic_return:.3}"));
     }
+    if let Some(availability) = snapshot.availability {
+        text.push_str(&format!(" | availability {availability:.5}"));
+    }
+    text.push_str(&format!(" | policy loss {:.4} | value loss {:.4}", snapshot.policy_loss, snapshot.value_loss));
+    text
 }
 
 fn bar(first_step: u64, total_steps: u64) -> ProgressBar {

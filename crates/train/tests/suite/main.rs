@@ -5,4 +5,5 @@ mod command;
 mod damage;
 mod gradients;
 mod learning;
+mod library;
 mod run_folder;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use microcloud_policy::network::{POLICY_FILE, PolicyFile, resolve, verified_file};
-use microcloud_train::run::{FinalEvaluation, Outcome, PolicyLabels, ProgressMode, RunFolder, RunSetup, execute};
+use microcloud_train::run::{FinalEvaluation, Outcome, PolicyLabels, RunFolder, RunSetup, execute};
 use microcloud_train::{PpoConfig, TaskBuffers, TrainConfig, TrainError, VectorTask};
 use serde_json::Value;
 
@@ -80,7 +80,7 @@ fn run(
             observation_schema: "o".into(),
             action_schema: "a".into(),
         },
-        progress: ProgressMode::None,
+        listener: &mut (),
         stop,
         final_evaluation,
     })

@@ -110,11 +110,11 @@ fn a_change_is_told_once_and_an_open_incident_until_it_is_resolved() -> Outcome 
         let mut observation = vec![0.0; topology.observation_size()];
         observation[column] = value;
         detector.observe(&mut state, &observation);
-        told.push((detector.changes(&state), detector.incidents(&state)));
+        told.push((detector.changes(&state).collect::<Vec<_>>(), detector.incidents(&state)));
     }
     let counts: Vec<(usize, usize)> = told.iter().map(|(changes, all)| (changes.len(), all.len())).collect();
     assert_eq!(counts, [(0, 0), (1, 1), (0, 1), (1, 1), (0, 0)]);
-    assert_eq!((told[1].0[0].resolved, told[3].0[0].resolved), (false, true));
+    assert_eq!((told[1].0[0].is_resolved(), told[3].0[0].is_resolved()), (false, true));
     Ok(())
 }
 

@@ -1,0 +1,100 @@
+//! The command `evaluate`: policies on the same drawn levels, as a table and as JSON.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::Parser;
+use microcloud_core::Split;
+use microcloud_eval::{Contender, EvaluationConfig, Recorder};
+
+use crate::{Destination, Failure, ProgressLine, contender, finish, load_scenarios, parse, print};
+
+/// Runs policies on the same levels and reports return, score, availability, detection and recovery.
+///
+/// The score is 0 for no-op and 1 for oracle, which are always run; every policy plays the same levels.
+#[derive(Parser)]
+#[command(
+    version,
+    after_help = "Example:\n  cargo run --bin evaluate -- no-op threshold-rules --scenario spine12 --episodes 20 --control-episodes 5"
+)]
+struct Arguments {
+    /// Baselines (no-op, random, threshold-rules, oracle), folders under policies/, checkpoint folders or run folders
+    #[arg(required = true, value_name = "POLICY")]
+    policies: Vec<String>,
+    /// Built-in scenario, TOML file, or `all`; repeatable
+    #[arg(long, value_name = "NAME|FILE.toml|all", default_value = "spine12")]
+    scenario: Vec<String>,
+    /// Levels to draw from: train, test or heldout
+    #[arg(long, default_value = "test")]
+    split: Split,
+    /// Levels with faults
+    #[arg(long, default_value_t = 200)]
+    episodes: usize,
+    /// Levels without faults
+    #[arg(long, default_value_t = 50)]
+    control_episodes: usize,
+    /// Draws the levels
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Threads; 0 takes as many as the machine has
+    #[arg(long, default_value_t = 0)]
+    threads: usize,
+    /// Write the report here as JSON; `-` is standard output, and nothing else is printed there
+    #[arg(long, value_name = "FILE")]
+    json: Option<String>,
+    /// Write one .jsonl file per episode of the policies named into this folder
+    #[arg(long, value_name = "DIR")]
+    record: Option<PathBuf>,
+}
+
+/// Runs the command as typed, `arguments` beginning with the program's name, and gives its exit code.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    finish(parse(arguments).and_then(|parsed| parsed.map_or(Ok(()), |arguments| evaluate(&arguments))))
+}
+
+fn evaluate(arguments: &Arguments) -> Result<(), Failure> {
+    for (key, value, least, most) in [
+        ("episodes", arguments.episodes, 1, 1_000_000),
+        ("control-episodes", arguments.control_episodes, 0, 1_000_000),
+        ("threads", arguments.threads, 0, 1024),
+    ] {
+        if !(least..=most).contains(&value) {
+            return Err(Failure::usage(format!("--{key} {value}; allowed: {least} to {most}")));
+        }
+    }
+    let json = arguments.json.as_deref().map(Destination::from);
+    let topologies = load_scenarios(&arguments.scenario)?;
+    let contenders =
+        arguments.policies.iter().map(|policy| contender(policy)).collect::<Result<Vec<Contender>, _>>()?;
+    once("policy", contenders.iter().map(Contender::name))?;
+    once("scenario", topologies.iter().map(|topology| topology.scenario().name.as_str()))?;
+    if let Some(json) = &json {
+        json.check()?;
+    }
+    let recorder = arguments.record.as_deref().map(Recorder::new).transpose()?;
+    let config = EvaluationConfig {
+        split: arguments.split,
+        episodes: arguments.episodes,
+        control_episodes: arguments.control_episodes,
+        seed: arguments.seed,
+        threads: arguments.threads,
+    };
+    let progress = ProgressLine::new(config.total_episodes(topologies.len(), &contenders), "episodes")?;
+    let report = microcloud_eval::evaluate(&config, &topologies, &contenders, recorder.as_ref(), &progress);
+    progress.clear();
+    let report = report?;
+    if let Some(json) = &json {
+        json.write(&report.to_json())?;
+    }
+    if json == Some(Destination::Stdout) { Ok(()) } else { print(&report.to_string()) }
+}
+
+/// Refuses a name given twice: rows and episode files are told apart by names.
+fn once<'a>(kind: &str, names: impl Iterator<Item = &'a str>) -> Result<(), Failure> {
+    let mut seen = std::collections::BTreeSet::new();
+    for name in names {
+        if !seen.insert(name) {
+            return Err(Failure::usage(format!("{kind} `{name}` is given twice; allowed: once")));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,5 @@
+//! The commands by name.
+
+pub mod bench;
+pub mod evaluate;
+pub mod scenario;
