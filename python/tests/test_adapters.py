@@ -12,11 +12,11 @@ import gymnasium as gym
 import minari
 import numpy as np
 import pytest
+from cases import Case
 from gymnasium.utils.env_checker import check_env, data_equivalence
 from numpy.typing import NDArray
 from pettingzoo.test import parallel_api_test, parallel_seed_test
 
-import microcloud_gym
 from microcloud_gym.adapters.minari import record_dataset
 from microcloud_gym.adapters.native_vector import native_vector
 from microcloud_gym.adapters.pettingzoo import PLATFORM, MicrocloudParallelEnv
@@ -24,7 +24,6 @@ from microcloud_gym.errors import ActionError, ResetNeededError
 from microcloud_gym.masking import ActionMaskObservation, VectorActionMaskObservation
 
 ID = "microcloud/Spine12-v0"
-IDS = [f"microcloud/{own.name}" for own in microcloud_gym.registration.ENVIRONMENT_IDS if own.scenarios]
 LIBRARIES = ("stable_baselines3", "torchrl", "rllib", "pufferlib", "pettingzoo", "minari")
 
 
@@ -34,9 +33,8 @@ def legal(mask: NDArray[np.int8], draws: np.random.Generator) -> int:
 
 
 @pytest.mark.filterwarnings("ignore:.*is different from the unwrapped version")
-@pytest.mark.parametrize("env_id", IDS)
-def test_masked_observations_pass_the_checker_and_hold_the_mask(env_id: str) -> None:
-    env = ActionMaskObservation(gym.make(env_id))
+def test_masked_observations_pass_the_checker_and_hold_the_mask(case: Case) -> None:
+    env = ActionMaskObservation(gym.make(case.id, **case.kwargs))
     check_env(env, skip_render_check=True)
     observation, _ = env.reset(seed=1)
     draws = np.random.default_rng(1)
@@ -93,22 +91,24 @@ def test_a_mask_needs_discrete_actions() -> None:
         ActionMaskObservation(gym.make("Pendulum-v1"))
 
 
-@pytest.mark.parametrize("env_id", IDS)
-def test_agents_pass_pettingzoos_tests_without_a_warning(env_id: str) -> None:
+def test_agents_pass_pettingzoos_tests_without_a_warning(case: Case) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        parallel_api_test(MicrocloudParallelEnv(env_id), num_cycles=300)
-        parallel_seed_test(lambda: MicrocloudParallelEnv(env_id), num_cycles=300)
+        parallel_api_test(MicrocloudParallelEnv(case.id, **case.kwargs), num_cycles=300)
+        parallel_seed_test(lambda: MicrocloudParallelEnv(case.id, **case.kwargs), num_cycles=300)
 
 
-@pytest.mark.parametrize("env_id", IDS)
-def test_agents_share_out_every_action_and_all_act_at_once(env_id: str) -> None:
-    env = MicrocloudParallelEnv(env_id)
-    joint = gym.make(env_id).unwrapped
-    meanings = [meaning for meaning in joint.action_meanings()[1:] if "padding-" not in meaning]
+def test_agents_share_out_every_action_and_all_act_at_once(case: Case) -> None:
+    env = MicrocloudParallelEnv(case.id, **case.kwargs)
+    joint = case.make()
+    there = [meaning for meaning in joint.action_meanings()[1:] if "padding-" not in meaning]
     owned = [meaning for agent in env.possible_agents for meaning in env.action_meanings(agent)[1:]]
-    assert sorted(owned) == sorted(meanings)
-    index = joint.action_meanings().index
+    assert sorted(owned) == sorted(there)
+    meanings, names = joint.action_meanings(), joint.observation_names()
+    columns = {agent: [names.index(name) for name in env.observation_names(agent)] for agent in env.possible_agents}
+    for agent in env.possible_agents:
+        belongs = "node." if agent == PLATFORM else f"service.{agent}."
+        assert all(name.startswith((belongs, "zone.", "global.")) for name in env.observation_names(agent))
 
     shown, _ = env.reset(seed=3)
     state, _ = joint.reset(seed=3)
@@ -118,14 +118,11 @@ def test_agents_share_out_every_action_and_all_act_at_once(env_id: str) -> None:
         assert np.array_equal(env.state(), state)
         for agent, own in shown.items():
             assert env.observation_space(agent).contains(own)
-            names = env.observation_names(agent)
-            belongs = "node." if agent == PLATFORM else f"service.{agent}."
-            assert all(name.startswith((belongs, "zone.", "global.")) for name in names)
-            assert own["observation"].tolist() == [state[joint.observation_names().index(name)] for name in names]
+            assert np.array_equal(own["observation"], state[columns[agent]])
         # Half of the agents act, masked actions included.
         chosen = {agent: int(draws.integers(env.action_space(agent).n)) for agent in env.agents[::2]}
         shown, rewards, terminated, truncated, infos = env.step(chosen)
-        actions = sorted(index(env.action_meanings(agent)[action]) for agent, action in chosen.items())
+        actions = sorted(meanings.index(env.action_meanings(agent)[action]) for agent, action in chosen.items())
         state, reward, *flags, info = joint.step_jointly(actions)
         assert set(rewards.values()) == {reward}
         assert [set(terminated.values()), set(truncated.values())] == [{flags[0]}, {flags[1]}]

@@ -1,6 +1,6 @@
-"""The interop tests run only where they are asked for by name, and write what they have shown to a table."""
+"""The interop tests run only where they are asked for by name, and their results are written to a table."""
 
-from collections.abc import Iterator
+import os
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,8 @@ def asked_for(config: pytest.Config) -> bool:
 def pytest_configure(config: pytest.Config) -> None:
     """Warnings of these libraries about each other are not this package's errors; a test that means them says so."""
     if asked_for(config):
+        # More threads than cores are free make torch many times slower, and nothing here is large enough for two.
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
         config.addinivalue_line("filterwarnings", "default")
 
 

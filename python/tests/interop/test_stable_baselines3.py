@@ -8,6 +8,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
+from cases import Case
 from numpy.typing import NDArray
 from sb3_contrib import MaskablePPO
 from sb3_contrib.common.maskable.utils import get_action_masks, is_masking_supported
@@ -16,20 +17,17 @@ from stable_baselines3.common.env_checker import check_env
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor
 
-import microcloud_gym
 from microcloud_gym.adapters.stable_baselines3 import MicrocloudVecEnv
 
 ID = "microcloud/Spine12-v0"
-IDS = [f"microcloud/{own.name}" for own in microcloud_gym.registration.ENVIRONMENT_IDS if own.scenarios]
 TRAIN_LEVELS = range(1000, 1024)
 
 
-@pytest.mark.parametrize("env_id", IDS)
-def test_check_env(env_id: str) -> None:
+def test_check_env(case: Case) -> None:
     """SB3's check_env, warnings as errors"""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        check_env(gym.make(env_id).unwrapped, warn=True, skip_render_check=True)
+        check_env(case.make(), warn=True, skip_render_check=True)
 
 
 def test_vec_env_equals_dummy_vec_env() -> None:

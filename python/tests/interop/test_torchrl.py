@@ -3,26 +3,24 @@
 import numpy as np
 import pytest
 import torch
+from cases import Case
 from gymnasium.vector import AutoresetMode
 from tensordict import TensorDict
 from torchrl.collectors import Collector
 from torchrl.envs import ActionMask, TransformedEnv
 from torchrl.envs.utils import check_env_specs
 
-import microcloud_gym
 from microcloud_gym.adapters.native_vector import native_vector
 from microcloud_gym.adapters.torchrl import MicrocloudTorchRLEnv
 
 ID = "microcloud/Spine12-v0"
-IDS = [f"microcloud/{own.name}" for own in microcloud_gym.registration.ENVIRONMENT_IDS if own.scenarios]
 
 
-@pytest.mark.parametrize("env_id", IDS)
 @pytest.mark.parametrize("observation", ["flat", "graph"])
-def test_check_env_specs(env_id: str, observation: str) -> None:
+def test_check_env_specs(case: Case, observation: str) -> None:
     """check_env_specs"""
-    check_env_specs(MicrocloudTorchRLEnv(env_id, 3, observation=observation), seed=1, break_when_any_done="both")
-    check_env_specs(TransformedEnv(MicrocloudTorchRLEnv(env_id, 3, observation=observation), ActionMask()))
+    check_env_specs(MicrocloudTorchRLEnv(case.id, 3, observation=observation, **case.kwargs), seed=1, break_when_any_done="both")
+    check_env_specs(TransformedEnv(MicrocloudTorchRLEnv(case.id, 3, observation=observation, **case.kwargs), ActionMask()))
 
 
 def test_a_rollout_crosses_episode_ends_and_equals_the_vector_environment() -> None:
