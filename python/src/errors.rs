@@ -6,9 +6,12 @@ use pyo3::{PyErr, exceptions::PyValueError, import_exception};
 import_exception!(microcloud_gym.errors, ActionError);
 import_exception!(microcloud_gym.errors, ClosedError);
 import_exception!(microcloud_gym.errors, ConcurrentUseError);
+import_exception!(microcloud_gym.errors, EvaluationError);
+import_exception!(microcloud_gym.errors, PolicyError);
 import_exception!(microcloud_gym.errors, ResetNeededError);
 import_exception!(microcloud_gym.errors, ScenarioError);
 import_exception!(microcloud_gym.errors, SnapshotError);
+import_exception!(microcloud_gym.errors, TrainingError);
 
 pub fn scenario(error: CoreScenarioError) -> PyErr {
     ScenarioError::new_err(error.to_string())
@@ -28,6 +31,10 @@ pub fn closed() -> PyErr {
 
 pub fn concurrent_use() -> PyErr {
     ConcurrentUseError::new_err("another thread is using this environment; give every thread its own, or use a lock")
+}
+
+pub fn concurrent_policy() -> PyErr {
+    ConcurrentUseError::new_err("another thread is using this policy; load one for every thread, or use a lock")
 }
 
 pub fn not_reset() -> PyErr {

@@ -1,0 +1,20 @@
+//! The commands of the binaries, for `python -m microcloud_gym`.
+
+use std::{ffi::OsString, iter::once};
+
+use pyo3::{exceptions::PyValueError, prelude::*};
+
+/// Runs a command as its binary would, with Ctrl-C as there, and gives the exit code; once in a process, which has nothing else
+/// to do.
+#[pyfunction]
+pub fn run_command(py: Python<'_>, name: &str, arguments: Vec<OsString>) -> PyResult<u8> {
+    use microcloud_cli::commands::{bench, evaluate, scenario};
+    let words = once(OsString::from(name)).chain(arguments);
+    py.detach(|| match name {
+        "train" => Ok(microcloud_train::command::run(words)),
+        "evaluate" => Ok(evaluate::run(words)),
+        "scenario" => Ok(scenario::run(words)),
+        "bench" => Ok(bench::run(words, None)),
+        _ => Err(PyValueError::new_err(format!("command {name:?}; allowed: train, evaluate, scenario, bench"))),
+    })
+}
