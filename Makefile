@@ -1,10 +1,14 @@
 # What there is to run, by name; every recipe sets up what it needs.
-.PHONY: test wheel
+.PHONY: test test-interop wheel
 
 # Every test that needs neither torch nor ray.
 test:
 	cargo test --locked
 	python/test.sh
+
+# The adapters and examples with torch, ray and the other libraries; writes the table of docs/interop.md.
+test-interop:
+	python/test_interop.sh
 
 # A wheel for this machine, and the source distribution, in dist/.
 wheel:

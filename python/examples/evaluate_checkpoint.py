@@ -44,18 +44,18 @@ def main() -> None:
     # The same policy, one decision after another, in the Gymnasium environment.
     env = microcloud_gym.Env(scenario=args.scenario, split=args.split)
     policy = microcloud_gym.load_policy(args.policies[0], env)
-    meanings = env.action_meanings()
+    meanings, decision_s = env.action_meanings(), env.topology.tick_s * env.topology.decision_ticks
     observation, info = env.reset(seed=args.seed)
-    start, ended, total = True, False, 0.0
-    print(f"level {info['level']}: what {policy.name} does")
+    print(f"level {info['level']}: what {policy.name} does, and which incidents are open then")
+    ended, decision, total = False, 0, 0.0
     while not ended:
-        action = policy.act(observation[np.newaxis], env.action_masks()[np.newaxis], np.array([start]))[0]
-        observation, reward, terminated, truncated, info = env.step(action)
-        start, ended, total = False, terminated or truncated, total + reward
-        for incident in info["incidents"]:
-            print(f"  {incident['title'] if 'title' in incident else dict(incident)}")
+        action = policy.act(observation[np.newaxis], env.action_masks()[np.newaxis], np.array([decision == 0]))[0]
         if action != 0:
-            print(f"  {meanings[action]}")
+            minutes, seconds = divmod(round(decision * decision_s), 60)
+            open_now = ", ".join(f"{incident['rule_name']} on {incident['target']}" for incident in env.open_incidents())
+            print(f"  {minutes:>3}:{seconds:02}  {meanings[action]:<24} {open_now}")
+        observation, reward, terminated, truncated, _ = env.step(action)
+        ended, decision, total = terminated or truncated, decision + 1, total + reward
     print(f"return {total:.2f}")
 
 

@@ -92,6 +92,7 @@ def test_a_mask_needs_discrete_actions() -> None:
 
 
 def test_agents_pass_pettingzoos_tests_without_a_warning(case: Case) -> None:
+    """PettingZoo: parallel_api_test and parallel_seed_test, warnings as errors"""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         parallel_api_test(MicrocloudParallelEnv(case.id, **case.kwargs), num_cycles=300)
@@ -99,6 +100,7 @@ def test_agents_pass_pettingzoos_tests_without_a_warning(case: Case) -> None:
 
 
 def test_agents_share_out_every_action_and_all_act_at_once(case: Case) -> None:
+    """PettingZoo: an episode in which agents act at once equals the joint environment's"""
     env = MicrocloudParallelEnv(case.id, **case.kwargs)
     joint = case.make()
     there = [meaning for meaning in joint.action_meanings()[1:] if "padding-" not in meaning]
@@ -149,6 +151,7 @@ def test_agents_that_do_not_exist_and_actions_they_do_not_have_are_refused() -> 
 def test_a_recorded_dataset_holds_what_was_played_and_plays_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Minari: two episodes recorded, read back and played again from their seeds and actions"""
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
     played: list[tuple[Any, int]] = []
     draws = np.random.default_rng(4)

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from table import Result, described, write
 
 HERE = Path(__file__).parent
 
@@ -11,6 +12,11 @@ HERE = Path(__file__).parent
 def asked_for(config: pytest.Config) -> bool:
     """Whether these tests were named on the command line."""
     return any("interop" in argument for argument in config.args) or HERE == config.invocation_params.dir
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The file whose table of results is written anew."""
+    parser.addoption("--interop-table", type=Path, help="a file with the marks that tests/interop/table.py names")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -24,3 +30,25 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_ignore_collect(config: pytest.Config) -> bool | None:
     """Keeps these tests, which need torch and ray, out of the default run."""
     return None if asked_for(config) else True
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Notes what each test says that it runs."""
+    for item in items:
+        about = described(item.obj.__doc__) if isinstance(item, pytest.Function) else None
+        if about is not None:
+            item.user_properties.append(("about", about))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Writes the table, where a file is named."""
+    path = config.getoption("--interop-table", default=None)
+    if path is None:
+        return
+    results = []
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.stats.get(outcome, []):
+            properties = dict(report.user_properties)
+            if "about" in properties and report.when == "call":
+                results.append((report.nodeid, Result(*properties["about"], outcome == "passed", properties.get("figures", ""))))
+    write(path, [result for _, result in sorted(results, key=lambda result: result[0])])

@@ -23,7 +23,7 @@ ID = "microcloud/Spine12-v0"
 
 @pytest.mark.parametrize("append_action_mask", [False, True])
 def test_puffer_env_equals_the_vector_environment(append_action_mask: bool) -> None:
-    """native PufferEnv equals the vector environment over 600 steps across episode ends"""
+    """PufferLib: the native PufferEnv equals the vector environment over 600 steps across episode ends"""
     options = {"num_envs": 3, "append_action_mask": append_action_mask}
     env = pufferlib.vector.make(MicrocloudPufferEnv, env_args=[ID], env_kwargs=options, backend=pufferlib.PufferEnv)
     envs = native_vector(ID, 3, AutoresetMode.SAME_STEP)
@@ -50,7 +50,7 @@ def test_puffer_env_equals_the_vector_environment(append_action_mask: bool) -> N
 
 @pytest.mark.parametrize("backend", ["Serial", "Multiprocessing"])
 def test_copies_play_different_levels(backend: str) -> None:
-    """pufferlib.vector Serial and Multiprocessing: two copies of four environments play eight different levels"""
+    """PufferLib: Serial and Multiprocessing: two copies of four environments play eight different levels"""
     vecenv = pufferlib.vector.make(
         MicrocloudPufferEnv,
         env_args=[ID],
@@ -70,7 +70,7 @@ def test_copies_play_different_levels(backend: str) -> None:
 
 
 def test_emulation() -> None:
-    """PufferLib's emulation of the Gymnasium environment, 300 steps"""
+    """PufferLib: emulation of the Gymnasium environment, 300 steps"""
     env = pufferlib.emulation.GymnasiumPufferEnv(gym.make(ID, disable_env_checker=True))
     single = gym.make(ID)
     env.reset(seed=5)

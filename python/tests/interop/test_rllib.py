@@ -40,7 +40,7 @@ def config(mode: str) -> PPOConfig:
 
 
 def test_the_env_runner_steps_the_vector_environment() -> None:
-    """SingleAgentEnvRunner, vector_entry_point: 1,200 steps across episode ends, equal to the native batch's, actions legal"""
+    """RLlib: SingleAgentEnvRunner steps the vector environment, 1,200 steps across episode ends; actions are legal"""
     runner = SingleAgentEnvRunner(config=config("vector_entry_point"))
     native = runner.env.unwrapped
     assert isinstance(native, VectorEnv) and native.autoreset_mode == AutoresetMode.NEXT_STEP
@@ -63,7 +63,7 @@ def test_the_env_runner_steps_the_vector_environment() -> None:
 
 @pytest.mark.parametrize("mode", ["vector_entry_point", "sync"])
 def test_ppo_trains(mode: str) -> None:
-    """PPO with ActionMaskingTorchRLModule, one iteration of 1,024 steps"""
+    """RLlib: PPO with ActionMaskingTorchRLModule, native batch and single environments, one iteration of 1,024 steps"""
     algorithm = config(mode).build_algo()
     result = algorithm.train()
     assert result["env_runners"]["num_env_steps_sampled"] >= 1024
@@ -72,7 +72,7 @@ def test_ppo_trains(mode: str) -> None:
 
 
 def test_ppo_trains_in_other_processes_on_the_id_itself() -> None:
-    """PPO with an env runner in another process, which imports the package with the id, without masks"""
+    """RLlib: PPO with an env runner in a process of its own, without masks"""
     runners = (
         PPOConfig()
         .environment(f"microcloud_gym:{ID}")

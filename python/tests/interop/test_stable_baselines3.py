@@ -24,14 +24,14 @@ TRAIN_LEVELS = range(1000, 1024)
 
 
 def test_check_env(case: Case) -> None:
-    """SB3's check_env, warnings as errors"""
+    """Stable-Baselines3: check_env on the single environment, warnings as errors"""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         check_env(case.make(), warn=True, skip_render_check=True)
 
 
 def test_vec_env_equals_dummy_vec_env() -> None:
-    """VecEnv equals DummyVecEnv over single environments: observations, rewards, ends, infos"""
+    """Stable-Baselines3: the VecEnv equals DummyVecEnv over single environments: observations, rewards, ends, infos"""
     native = MicrocloudVecEnv(ID, 3, full_infos=True)
     dummy = DummyVecEnv([lambda: gym.make(ID)] * 3)
     native.seed(7)
@@ -55,7 +55,7 @@ def test_vec_env_equals_dummy_vec_env() -> None:
 
 
 def test_vec_env_has_what_sb3_asks_of_its_environments() -> None:
-    """env_method, get_attr, set_attr, env_is_wrapped, seed, set_options, render"""
+    """Stable-Baselines3: the VecEnv's env_method, get_attr, set_attr, env_is_wrapped, seed, set_options, render"""
     env = MicrocloudVecEnv(ID, 2, render_mode="rgb_array")
     assert is_masking_supported(env)
     env.set_options({"level": 5})
@@ -75,7 +75,7 @@ def test_vec_env_has_what_sb3_asks_of_its_environments() -> None:
 
 
 def test_ppo_trains() -> None:
-    """PPO, 4,096 steps over 8 environments, SB3's logger sees returns"""
+    """Stable-Baselines3: PPO, 4,096 steps over 8 environments"""
     env = VecMonitor(MicrocloudVecEnv(ID, 8))
     model = PPO("MlpPolicy", env, n_steps=256, batch_size=256, n_epochs=2, seed=1, device="cpu")
     before = torch.nn.utils.parameters_to_vector(model.policy.parameters()).detach().clone()
@@ -102,7 +102,7 @@ def mean_return(model: MaskablePPO) -> float:
 
 
 def test_maskable_ppo_learns(record_property: Callable[[str, object], None]) -> None:
-    """MaskablePPO, 81,920 steps over 16 environments: mean return on 24 fixed train levels before and after"""
+    """sb3-contrib: MaskablePPO, 81,920 steps over 16 environments: mean return on 24 fixed train levels before and after"""
     env = VecMonitor(MicrocloudVecEnv(ID, 16))
     model = MaskablePPO(
         "MlpPolicy", env, n_steps=128, batch_size=512, n_epochs=4, learning_rate=1e-3, seed=1, device="cpu"

@@ -18,13 +18,13 @@ ID = "microcloud/Spine12-v0"
 
 @pytest.mark.parametrize("observation", ["flat", "graph"])
 def test_check_env_specs(case: Case, observation: str) -> None:
-    """check_env_specs"""
+    """TorchRL: check_env_specs, flat and graph observations, with and without ActionMask"""
     check_env_specs(MicrocloudTorchRLEnv(case.id, 3, observation=observation, **case.kwargs), seed=1, break_when_any_done="both")
     check_env_specs(TransformedEnv(MicrocloudTorchRLEnv(case.id, 3, observation=observation, **case.kwargs), ActionMask()))
 
 
 def test_a_rollout_crosses_episode_ends_and_equals_the_vector_environment() -> None:
-    """a rollout of 600 steps across episode ends, with the ActionMask transform, equals the vector environment's"""
+    """TorchRL: a rollout of 600 steps across episode ends, with the ActionMask transform, equals the vector environment's"""
     env = TransformedEnv(MicrocloudTorchRLEnv(ID, 3), ActionMask())
     env.set_seed(9)
     torch.manual_seed(0)
@@ -49,7 +49,7 @@ def test_a_rollout_crosses_episode_ends_and_equals_the_vector_environment() -> N
 
 
 def test_a_rollout_goes_on_until_all_episodes_have_ended() -> None:
-    """a rollout with break_when_all_done"""
+    """TorchRL: a rollout with break_when_all_done"""
     # Not all of these episodes end in the same step.
     env = MicrocloudTorchRLEnv(ID, 4, seed=3)
     torch.manual_seed(1)
@@ -60,7 +60,7 @@ def test_a_rollout_goes_on_until_all_episodes_have_ended() -> None:
 
 
 def test_a_step_of_some_environments_is_refused() -> None:
-    """a step of some of the running environments is refused"""
+    """A batch steps as a whole."""
     env = MicrocloudTorchRLEnv(ID, 2, seed=3)
     shown = env.reset().set("action", torch.zeros(2, dtype=torch.int64))
     with pytest.raises(ValueError, match="allowed: of all"):
@@ -68,7 +68,7 @@ def test_a_step_of_some_environments_is_refused() -> None:
 
 
 def test_a_collector_gathers_batches() -> None:
-    """Collector, 1,200 frames"""
+    """TorchRL: Collector, 1,200 frames"""
     env = TransformedEnv(MicrocloudTorchRLEnv(ID, 4), ActionMask())
     collector = Collector(env, frames_per_batch=400, total_frames=1200)
     batches = [batch.numel() for batch in collector]

@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Tests the adapters and examples with the libraries they are for, torch and ray among them, and writes the results to
+# docs/interop.md. The first run downloads some gigabytes.
+set -euo pipefail
+cd "$(dirname "$0")"
+python=${PYTHON:-python3}
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed; set PYTHON" >&2; exit 2; }
+root=$(cd .. && pwd)
+venv=$root/.venv/interop
+wheels=$root/target/wheels-interop
+[ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
+install() { "$venv/bin/pip" install --quiet --disable-pip-version-check "$@"; }
+install -r requirements/interop.txt
+
+# PufferLib 3.0.0 wants gymnasium 0.29 and numpy 1 for environments that it brings along, which are not needed here: hence
+# no dependencies. Its setup.py downloads libraries for those environments unless NO_OCEAN is set, and then asks for a
+# variable that it has not defined, which the line in the .pth file does.
+if ! "$venv/bin/python" -c 'import importlib.metadata as m; m.version("pufferlib")' 2>/dev/null; then
+  site=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+  echo 'import builtins; builtins.c_extension_paths = []' >"$site/pufferlib_setup.pth"
+  NO_OCEAN=1 NO_TRAIN=1 install --no-deps --no-build-isolation gym==0.23.1 gym-notices==0.1.0 pufferlib==3.0.0 ||
+    echo "PufferLib does not install here; its tests are skipped" >&2
+  rm "$site/pufferlib_setup.pth"
+fi
+
+rm -rf "$wheels"
+"$venv/bin/maturin" build --quiet --locked --out "$wheels"
+install --force-reinstall --no-deps "$wheels"/*.whl
+
+# The tests run from their own folder, so that it is the installed package that they import.
+cd tests
+"$venv/bin/pytest" -c ../pyproject.toml --rootdir .. --interop-table "$root/docs/interop.md" "$@" interop test_adapters.py
