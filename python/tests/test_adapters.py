@@ -84,6 +84,7 @@ def test_masks_of_environments_that_are_not_reset_stay() -> None:
     assert not observations["action_mask"][:, drain].any()
     observations, _ = envs.reset(options={"reset_mask": np.array([True, False])})
     assert observations["action_mask"][:, drain].tolist() == [1, 0]
+    assert np.array_equal(observations["action_mask"], envs.unwrapped.action_masks())
 
 
 def test_a_mask_needs_discrete_actions() -> None:
@@ -109,8 +110,8 @@ def test_agents_share_out_every_action_and_all_act_at_once(case: Case) -> None:
     meanings, names = joint.action_meanings(), joint.observation_names()
     columns = {agent: [names.index(name) for name in env.observation_names(agent)] for agent in env.possible_agents}
     for agent in env.possible_agents:
-        belongs = "node." if agent == PLATFORM else f"service.{agent}."
-        assert all(name.startswith((belongs, "zone.", "global.")) for name in env.observation_names(agent))
+        sees = ("node." if agent == PLATFORM else f"service.{agent}.", "zone.", "global.")
+        assert env.observation_names(agent) == [name for name in names if name.startswith(sees)]
 
     shown, _ = env.reset(seed=3)
     state, _ = joint.reset(seed=3)

@@ -8,7 +8,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
-from cases import Case
+from cases import Case, Plan
 from numpy.typing import NDArray
 from sb3_contrib import MaskablePPO
 from sb3_contrib.common.maskable.utils import get_action_masks, is_masking_supported
@@ -36,22 +36,29 @@ def test_vec_env_equals_dummy_vec_env() -> None:
     dummy = DummyVecEnv([lambda: gym.make(ID)] * 3)
     native.seed(7)
     dummy.seed(7)
-    assert np.array_equal(native.reset(), dummy.reset())
-    draws = np.random.default_rng(1)
-    ends = 0
+    last = native.reset()
+    assert np.array_equal(last, dummy.reset())
+    plan = Plan(native.env_method("action_meanings", indices=0)[0], 3)
+    ends, terminations = 0, 0
     for _ in range(600):
-        actions = draws.integers(native.action_space.n, size=3)
+        before = last.copy()
+        actions = plan.next()
         found, expected = native.step(actions), dummy.step(actions)
+        # SB3 stores the observation that it acted on after the step.
+        assert np.array_equal(last, before)
+        last = found[0]
         for own, theirs in zip(found[:3], expected[:3], strict=True):
             assert own.dtype == theirs.dtype and np.array_equal(own, theirs)
         for own, theirs in zip(found[3], expected[3], strict=True):
-            ends += "terminal_observation" in theirs
+            ended = "terminal_observation" in theirs
+            ends += ended
+            terminations += ended and not theirs["TimeLimit.truncated"]
             assert own.keys() == theirs.keys()
             assert all(np.array_equal(own[key], theirs[key]) for key in own)
         for own, theirs in zip(native.reset_infos, dummy.reset_infos, strict=True):
             assert own.keys() == theirs.keys() and own["level"] == theirs["level"]
         assert np.array_equal(get_action_masks(native), get_action_masks(dummy))
-    assert ends >= 6
+    assert ends >= 6 and terminations >= 2
 
 
 def test_vec_env_has_what_sb3_asks_of_its_environments() -> None:
