@@ -184,7 +184,7 @@ def _actions_by_agent(topology: _core.Topology) -> dict[str, list[int]]:
     for action, meaning in enumerate(topology.action_meanings()[1:], start=1):
         verb, _, target = meaning.partition("(")
         target = target.removesuffix(")")
-        if verb not in PLACE_VERBS and target.startswith(PADDING):
+        if verb not in PLACE_VERBS and target not in owned and target.startswith(PADDING):
             continue
         (rest if verb in PLACE_VERBS else owned.get(target, rest)).append(action)
     return {service: actions for service, actions in owned.items() if len(actions) > 1} | {PLATFORM: rest}
