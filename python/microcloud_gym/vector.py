@@ -1,7 +1,7 @@
 """Many simulated clusters stepped together as one Gymnasium vector environment."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, TypeGuard
+from typing import Any, TypeGuard
 
 import gymnasium as gym
 import numpy as np
@@ -40,7 +40,17 @@ class VectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.int64], NDArray[Any
         topology_seed: which cluster of `random`: one seed for all, or one for each environment.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": list(RENDER_MODES), "render_fps": 4}
+    metadata: dict[str, Any] = {"render_modes": list(RENDER_MODES), "render_fps": 4}
+    num_envs: int
+    num_threads: int
+    render_mode: str | None
+    autoreset_mode: AutoresetMode
+    topologies: list[_core.Topology]
+    """The constants of the cluster that each environment plays."""
+    single_observation_space: gym.spaces.Space[Any]
+    observation_space: gym.spaces.Space[Any]
+    single_action_space: gym.spaces.Discrete
+    action_space: gym.spaces.Space[Any]
 
     def __init__(
         self,
@@ -156,7 +166,7 @@ class VectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.int64], NDArray[Any
         """What every feature of a flat observation is, in order; of environment `row` where topologies differ."""
         return self.topologies[checked_integer("row", row, 0, self.num_envs - 1)].observation_names()
 
-    def open_incidents(self) -> tuple[tuple[dict[str, Any], ...], ...]:
+    def open_incidents(self) -> tuple[tuple[_core.Incident, ...], ...]:
         """The incidents that are open now, for each environment."""
         return self._core.open_incidents()
 
@@ -214,10 +224,8 @@ def parsed_autoreset_mode(mode: str | AutoresetMode) -> AutoresetMode:
     raise ValueError(f"autoreset_mode = {mode!r}; allowed: {', '.join(known.value for known in AutoresetMode)}")
 
 
-def _topologies(
-    num_envs: int, scenario: Scenario | None, topology_seed: int | Sequence[int] | None
-) -> list[_core.Topology]:
-    if topology_seed is None or not _is_each(topology_seed):
+def _topologies(num_envs: int, scenario: Scenario | None, topology_seed: Any) -> list[_core.Topology]:
+    if not _is_each(topology_seed):
         return [load_scenario(scenario, topology_seed)] * num_envs
     if len(topology_seed) != num_envs:
         raise ValueError(f"{len(topology_seed)} topology seeds; allowed: one, or {num_envs}, one per environment")
