@@ -182,7 +182,7 @@ impl Plays {
         let mut observations = writable(py, &self.arrays.observations, len)?;
         let observations = observations.as_slice_mut().map_err(in_use)?;
         let (vector, masks) = (&mut self.vector, &mut self.masks);
-        py.detach(|| vector.reset_rows(starts, observations, masks));
+        py.detach(|| vector.reset_rows(|row| starts[row], observations, masks));
         self.tell(py, observations, |row| starts[row].map(|_| Watch::Begin))?;
         if let Some(histories) = &mut self.histories {
             let rows = histories.iter_mut().zip(self.vector.environments()).zip(starts);

@@ -242,41 +242,42 @@ impl VectorEnvironment {
     /// # Panics
     /// Where a slice's length is not `num_envs` times the row's size.
     pub fn reset(&mut self, seed: u64, observations: &mut [f32], action_masks: &mut [bool]) {
-        let starts: Vec<Option<Start>> =
-            (0..self.num_envs() as u64).map(|row| Some(Start::Seed(seed.wrapping_add(row)))).collect();
-        self.reset_rows(&starts, observations, action_masks);
+        self.reset_rows(|row| Some(Start::Seed(seed.wrapping_add(row as u64))), observations, action_masks);
     }
 
-    /// Begins a new episode in every environment that has a start here, and writes its row; the others' stay as they are.
+    /// Begins a new episode in every environment that `start` has one for, and writes its row; the others' stay as they are.
     ///
     /// # Panics
     /// Where a slice's length is not `num_envs` times the row's size.
-    pub fn reset_rows(&mut self, starts: &[Option<Start>], observations: &mut [f32], action_masks: &mut [bool]) {
+    pub fn reset_rows(
+        &mut self,
+        start: impl Fn(usize) -> Option<Start> + Sync,
+        observations: &mut [f32],
+        action_masks: &mut [bool],
+    ) {
         let (width, num_actions) = (self.topology().observation_size(), self.topology().num_actions());
-        assert_eq!(starts.len(), self.num_envs(), "starts");
         assert_eq!(observations.len(), self.num_envs() * width, "observations");
         assert_eq!(action_masks.len(), self.num_envs() * num_actions, "action_masks");
         let rows = (self.environments.par_iter_mut().zip(&mut self.draws).zip(&mut self.ended))
             .zip(&mut self.transitions)
-            .zip(starts)
             .zip(observations.par_chunks_exact_mut(width))
             .zip(action_masks.par_chunks_exact_mut(num_actions));
-        let begin = |((((((environment, draws), ended), transition), start), observation), mask): Beginning<'_>| {
-            let Some(start) = *start else { return };
-            environment.reset(draws.begin(start));
-            environment.observe(observation);
-            environment.action_mask(mask);
-            (*ended, *transition) = (false, Transition::default());
-        };
+        let begin =
+            |(row, (((((environment, draws), ended), transition), observation), mask)): (usize, Beginning<'_>)| {
+                let Some(start) = start(row) else { return };
+                environment.reset(draws.begin(start));
+                environment.observe(observation);
+                environment.action_mask(mask);
+                (*ended, *transition) = (false, Transition::default());
+            };
         match &self.pool {
-            Some(pool) => pool.install(|| rows.with_min_len(CHUNK).for_each(begin)),
+            Some(pool) => pool.install(|| rows.enumerate().with_min_len(CHUNK).for_each(begin)),
             None => {
                 let rows = (self.environments.iter_mut().zip(&mut self.draws).zip(&mut self.ended))
                     .zip(&mut self.transitions)
-                    .zip(starts)
                     .zip(observations.chunks_exact_mut(width))
                     .zip(action_masks.chunks_exact_mut(num_actions));
-                rows.for_each(begin);
+                rows.enumerate().for_each(begin);
             }
         }
     }
@@ -344,14 +345,9 @@ fn pool(num_envs: usize, num_threads: usize) -> Result<Option<rayon::ThreadPool>
     pool.map(Some).map_err(|source| VectorError::Pool { threads: num_threads, source })
 }
 
-/// An environment, its levels, whether its episode has ended, its last transition, its start, and its row.
-type Beginning<'a> = (
-    (
-        ((((&'a mut Environment, &'a mut LevelDraws), &'a mut bool), &'a mut Transition), &'a Option<Start>),
-        &'a mut [f32],
-    ),
-    &'a mut [bool],
-);
+/// An environment, its levels, whether its episode has ended, its last transition, and its row.
+type Beginning<'a> =
+    (((((&'a mut Environment, &'a mut LevelDraws), &'a mut bool), &'a mut Transition), &'a mut [f32]), &'a mut [bool]);
 
 /// One environment and its places in the batch's buffers.
 struct Row<'a> {
