@@ -28,6 +28,8 @@ __all__ = [
 ]
 
 @final
+__version__: str
+
 class Topology:
     """A scenario's constants: immutable, and shared by every environment that is made of it."""
 
@@ -140,7 +142,7 @@ class Batch:
         self,
         seeds: Sequence[int | None] | None = None,
         levels: Sequence[int] | None = None,
-        mask: NDArray[np.bool_] | None = None,
+        mask: NDArray[np.uint8] | None = None,
     ) -> tuple[NDArray[np.float32], dict[str, Any]]: ...
     def step(
         self, actions: Any

@@ -1,7 +1,7 @@
 """One simulated cluster as a Gymnasium environment."""
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -29,7 +29,12 @@ class Env(gym.Env[Observation, np.int64]):
         max_services, max_calls: rows of a `graph` observation; as many as the scenario needs when absent.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": list(RENDER_MODES), "render_fps": 4}
+    metadata: dict[str, Any] = {"render_modes": list(RENDER_MODES), "render_fps": 4}
+    render_mode: str | None
+    topology: _core.Topology
+    """The constants of the cluster that is played."""
+    observation_space: gym.spaces.Space[Observation]
+    action_space: gym.spaces.Discrete
 
     def __init__(
         self,
@@ -109,7 +114,7 @@ class Env(gym.Env[Observation, np.int64]):
         """What every feature of a flat observation is, in order: `service.<name>.<feature>`, then nodes, zones, the whole."""
         return self.topology.observation_names()
 
-    def open_incidents(self) -> tuple[dict[str, Any], ...]:
+    def open_incidents(self) -> tuple[_core.Incident, ...]:
         """The incidents that the detector has open now; infos carry only what changes."""
         return self._core.open_incidents()
 

@@ -1,8 +1,7 @@
 """Many simulated clusters stepped together as one Gymnasium vector environment."""
 
-import os
 from collections.abc import Sequence
-from typing import Any, ClassVar, TypeGuard
+from typing import Any, TypeGuard
 
 import gymnasium as gym
 import numpy as np
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from microcloud_gym import _core
 from microcloud_gym.arguments import checked_flag, checked_integer, checked_name, checked_state
 from microcloud_gym.env import RENDER_MODES, SPLITS, checked_render_mode
+from microcloud_gym.memory import memory_limit
 from microcloud_gym.observations import Observation, observation_form
 from microcloud_gym.scenarios import Scenario, load_scenario
 from microcloud_gym.seeding import checked_level, checked_seed, option
@@ -34,12 +34,23 @@ class VectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.int64], NDArray[Any
         render_mode: as that of `Env`; `render` returns one picture for each environment.
         autoreset_mode: when the next episode begins: `NextStep`, `SameStep` or `Disabled`, in this form, in snake case, or
             as `gymnasium.vector.AutoresetMode`.
-        copy: whether every call returns arrays of its own; else the same arrays, overwritten by the next call.
+        copy: whether every call returns arrays of its own; else views of the same ones, overwritten by the next call. Graph
+            observations are always their own.
         num_threads: threads to step with; results do not depend on it.
         topology_seed: which cluster of `random`: one seed for all, or one for each environment.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": list(RENDER_MODES), "render_fps": 4}
+    metadata: dict[str, Any] = {"render_modes": list(RENDER_MODES), "render_fps": 4}
+    num_envs: int
+    num_threads: int
+    render_mode: str | None
+    autoreset_mode: AutoresetMode
+    topologies: list[_core.Topology]
+    """The constants of the cluster that each environment plays."""
+    single_observation_space: gym.spaces.Space[Any]
+    observation_space: gym.spaces.Space[Any]
+    single_action_space: gym.spaces.Discrete
+    action_space: gym.spaces.Space[Any]
 
     def __init__(
         self,
@@ -70,7 +81,7 @@ class VectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.int64], NDArray[Any
         self.autoreset_mode = parsed_autoreset_mode(autoreset_mode)
         self.metadata = {**type(self).metadata, "autoreset_mode": self.autoreset_mode}
         self.topologies = _topologies(self.num_envs, scenario, topology_seed)
-        _check_memory(self.num_envs, self.topologies[0])
+        _check_memory(self.topologies)
         self._split = checked_name("split", split, SPLITS)
         self._copy = checked_flag("copy", copy)
         self._form = observation_form(observation, self.topologies, max_services, max_calls)
@@ -103,7 +114,7 @@ class VectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.int64], NDArray[Any
         chosen = np.ones(self.num_envs, np.bool_) if mask is None else mask
         own = _own_seeds(seed, self.num_envs)
         super().reset(seed=own if isinstance(own, int) else None)
-        observations, infos = self._core.reset(self._seeds(own, chosen), levels, mask)
+        observations, infos = self._core.reset(self._seeds(own, chosen), levels, chosen.view(np.uint8))
         self._seeded |= chosen
         return self._form.batch(observations), infos
 
@@ -155,7 +166,7 @@ class VectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.int64], NDArray[Any
         """What every feature of a flat observation is, in order; of environment `row` where topologies differ."""
         return self.topologies[checked_integer("row", row, 0, self.num_envs - 1)].observation_names()
 
-    def open_incidents(self) -> tuple[tuple[dict[str, Any], ...], ...]:
+    def open_incidents(self) -> tuple[tuple[_core.Incident, ...], ...]:
         """The incidents that are open now, for each environment."""
         return self._core.open_incidents()
 
@@ -180,8 +191,10 @@ class VectorEnv(gym.vector.VectorEnv[Observation, NDArray[np.int64], NDArray[Any
         return self._core.render_texts() if self.render_mode == "ansi" else self._core.render_frames()
 
     def close_extras(self, **kwargs: Any) -> None:
-        """Gives the memory back."""
-        self._core.close()
+        """Gives the memory back; nothing where the constructor has failed."""
+        core = getattr(self, "_core", None)
+        if core is not None:
+            core.close()
 
     def __getstate__(self) -> dict[str, Any]:
         """The attributes, with the simulator as its snapshot."""
@@ -211,10 +224,8 @@ def parsed_autoreset_mode(mode: str | AutoresetMode) -> AutoresetMode:
     raise ValueError(f"autoreset_mode = {mode!r}; allowed: {', '.join(known.value for known in AutoresetMode)}")
 
 
-def _topologies(
-    num_envs: int, scenario: Scenario | None, topology_seed: int | Sequence[int] | None
-) -> list[_core.Topology]:
-    if topology_seed is None or not _is_each(topology_seed):
+def _topologies(num_envs: int, scenario: Scenario | None, topology_seed: Any) -> list[_core.Topology]:
+    if not _is_each(topology_seed):
         return [load_scenario(scenario, topology_seed)] * num_envs
     if len(topology_seed) != num_envs:
         raise ValueError(f"{len(topology_seed)} topology seeds; allowed: one, or {num_envs}, one per environment")
@@ -230,12 +241,19 @@ def _is_each(value: Any) -> TypeGuard[Sequence[Any]]:
     return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
 
-def _check_memory(num_envs: int, topology: _core.Topology) -> None:
-    """Refuses what would end the process: memory that runs out within a step raises no exception."""
-    needed = num_envs * (topology.state_bytes() + 8 * topology.observation_size + 2 * topology.num_actions)
-    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if needed > there:
-        raise MemoryError(f"{num_envs} environments need {needed / 2**30:.0f} GiB; this machine has {there / 2**30:.0f}")
+def _check_memory(topologies: Sequence[_core.Topology]) -> None:
+    """Refuses what would end the process: memory that runs out in a step raises no exception."""
+    sizes: dict[int, int] = {}
+    for topology in topologies:
+        if id(topology) not in sizes:
+            # The state, its observation and mask twice, and the detector's windows, which are no larger.
+            own = 16 * topology.observation_size + 2 * topology.num_actions
+            sizes[id(topology)] = topology.state_bytes() + own + 8192
+    needed = sum(sizes[id(topology)] for topology in topologies)
+    there = memory_limit()
+    if there is not None and needed > there:
+        message = f"{len(topologies)} environments need {needed / 2**30:.1f} GiB"
+        raise MemoryError(f"{message}; this process can have {there / 2**30:.1f}")
 
 
 def _own_seeds(seed: Any, num_envs: int) -> int | list[int | None] | None:
@@ -257,7 +275,9 @@ def _reset_mask(options: dict[str, Any] | None, num_envs: int) -> NDArray[np.boo
         raise TypeError(f"reset_mask of type {found}; allowed: an array of bool")
     if mask.shape != (num_envs,) or not mask.any():
         raise ValueError(f"reset_mask of shape {mask.shape} with {mask.sum()} true; allowed: ({num_envs},), at least one")
-    return mask
+    # numpy lets a bool be any byte.
+    flags: NDArray[np.bool_] = mask.view(np.uint8) != 0
+    return flags
 
 
 def _levels(options: dict[str, Any] | None, num_envs: int) -> list[int] | None:

@@ -9,86 +9,71 @@ use pyo3::{exceptions::PyRuntimeError, prelude::*};
 use crate::info::{METRICS, TERMS};
 
 /// Arrays of `num_envs` rows.
+///
+/// Callers may write into those they are handed. None is of bools: numpy lets a bool be any byte, and Rust does not.
 pub struct Arrays {
     /// `[num_envs, observation_size]`.
     pub observations: Py<PyArray2<f32>>,
-    /// `[num_envs, num_actions]`.
-    pub masks: Py<PyArray2<bool>>,
-    /// The same memory as int8, which `Discrete.sample(mask=)` asks for.
-    pub masks_int8: Py<PyAny>,
+    /// `[num_envs, num_actions]`, 0 or 1.
+    pub masks: Py<PyArray2<i8>>,
+    /// `[num_envs]`.
     pub rewards: Py<PyArray1<f64>>,
-    pub terminated: Py<PyArray1<bool>>,
-    pub truncated: Py<PyArray1<bool>>,
-    /// `[terms, num_envs]`, and its rows.
+    /// `[num_envs]`, 0 or 1; shown as bools.
+    pub terminated: Py<PyArray1<u8>>,
+    /// `[num_envs]`, 0 or 1; shown as bools.
+    pub truncated: Py<PyArray1<u8>>,
+    /// `[num_envs, terms]`.
     pub terms: Py<PyArray2<f64>>,
-    pub term_rows: Vec<Py<PyAny>>,
-    /// `[metrics, num_envs]`, and its rows.
+    /// `[num_envs, metrics]`; NaN where one is missing.
     pub metrics: Py<PyArray2<f64>>,
-    pub metric_rows: Vec<Py<PyAny>>,
+    /// `[num_envs]`.
     pub actions: Py<PyArray1<i64>>,
-    /// What callers get to see of observations, rewards, terminated, truncated and actions: views, so that nobody who gives
-    /// an array another shape changes those that are written to.
-    pub shown: Shown,
-}
-
-/// Views of a batch's arrays.
-pub struct Shown {
-    pub observations: Py<PyAny>,
-    pub rewards: Py<PyAny>,
-    pub terminated: Py<PyAny>,
-    pub truncated: Py<PyAny>,
-    pub actions: Py<PyAny>,
     /// True everywhere, for good: the mask of an info that every environment has.
     pub all: Py<PyAny>,
+    num_envs: usize,
 }
 
 impl Arrays {
     pub fn new(py: Python<'_>, num_envs: usize, observation_size: usize, num_actions: usize) -> PyResult<Self> {
-        let masks = PyArray2::<bool>::zeros(py, [num_envs, num_actions], false);
-        let terms = PyArray2::<f64>::zeros(py, [TERMS.len(), num_envs], false);
-        let metrics = PyArray2::<f64>::zeros(py, [METRICS.len(), num_envs], false);
-        let observations = PyArray2::<f32>::zeros(py, [num_envs, observation_size], false);
-        let rewards = PyArray1::<f64>::zeros(py, num_envs, false);
-        let terminated = PyArray1::<bool>::zeros(py, num_envs, false);
-        let truncated = PyArray1::<bool>::zeros(py, num_envs, false);
-        let actions = PyArray1::<i64>::zeros(py, num_envs, false);
         let all = PyArray1::from_vec(py, vec![true; num_envs]);
+        all.call_method1("setflags", (false,))?;
         Ok(Self {
-            shown: Shown {
-                observations: view(observations.as_any())?,
-                rewards: view(rewards.as_any())?,
-                terminated: view(terminated.as_any())?,
-                truncated: view(truncated.as_any())?,
-                actions: view(actions.as_any())?,
-                all: constant(all)?,
-            },
-            observations: observations.unbind(),
-            masks_int8: masks.call_method1("view", ("int8",))?.unbind(),
-            masks: masks.unbind(),
-            rewards: rewards.unbind(),
-            terminated: terminated.unbind(),
-            truncated: truncated.unbind(),
-            term_rows: rows(terms.as_any(), TERMS.len())?,
-            terms: terms.unbind(),
-            metric_rows: rows(metrics.as_any(), METRICS.len())?,
-            metrics: metrics.unbind(),
-            actions: actions.unbind(),
+            observations: PyArray2::zeros(py, [num_envs, observation_size], false).unbind(),
+            masks: PyArray2::zeros(py, [num_envs, num_actions], false).unbind(),
+            rewards: PyArray1::zeros(py, num_envs, false).unbind(),
+            terminated: PyArray1::zeros(py, num_envs, false).unbind(),
+            truncated: PyArray1::zeros(py, num_envs, false).unbind(),
+            terms: PyArray2::zeros(py, [num_envs, TERMS.len()], false).unbind(),
+            metrics: PyArray2::zeros(py, [num_envs, METRICS.len()], false).unbind(),
+            actions: PyArray1::zeros(py, num_envs, false).unbind(),
+            all: all.into_any().unbind(),
+            num_envs,
         })
+    }
+
+    /// The flags as bools, in memory of their own or not.
+    pub fn flags<'py>(&self, py: Python<'py>, flags: &Py<PyArray1<u8>>, own: bool) -> PyResult<Bound<'py, PyAny>> {
+        let bools = flags.bind(py).call_method1("view", ("bool",))?;
+        if own { copy(&bools) } else { Ok(bools) }
+    }
+
+    /// Writes flags.
+    pub fn write_flags(&self, py: Python<'_>, flags: &Py<PyArray1<u8>>, values: &[bool]) -> PyResult<()> {
+        let mut cells = writable(py, flags, self.num_envs)?;
+        let cells = cells.as_slice_mut().map_err(in_use)?;
+        cells.iter_mut().zip(values).for_each(|(cell, &value)| *cell = u8::from(value));
+        Ok(())
     }
 }
 
-fn view(array: &Bound<'_, PyAny>) -> PyResult<Py<PyAny>> {
-    Ok(array.call_method0("view")?.unbind())
-}
-
-fn constant(array: Bound<'_, PyArray1<bool>>) -> PyResult<Py<PyAny>> {
-    array.call_method1("setflags", (false,))?;
-    Ok(array.into_any().unbind())
+/// An array as a caller gets it: a copy, or a view, so that whoever gives it another shape does not change ours.
+pub fn give<'py>(array: &Bound<'py, PyAny>, own: bool) -> PyResult<Bound<'py, PyAny>> {
+    if own { copy(array) } else { array.call_method0("view") }
 }
 
 /// An array of ours to write to, `len` values of type `T` one after another.
 ///
-/// Without copies callers hold the array itself, which Python lets them reshape, resize or give another type.
+/// Callers reach the array through its views, and Python lets them reshape, resize or give another type to it.
 pub fn writable<'py, T: Element, D: Dimension>(
     py: Python<'py>,
     array: &Py<PyArray<T, D>>,
@@ -117,9 +102,10 @@ fn whole<'a, 'py, T: Element, D: Dimension>(
     Ok(array)
 }
 
-/// Views of an array's first rows.
-pub fn rows(array: &Bound<'_, PyAny>, count: usize) -> PyResult<Vec<Py<PyAny>>> {
-    (0..count).map(|row| Ok(array.get_item(row)?.unbind())).collect()
+/// Views of the first columns of an array of two dimensions.
+pub fn columns<'py>(array: &Bound<'py, PyAny>, count: usize) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    let columns = array.getattr("T")?;
+    (0..count).map(|column| columns.get_item(column)).collect()
 }
 
 /// A copy of an array.

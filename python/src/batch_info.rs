@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use microcloud_core::{Environment, StepMetrics, Transition};
+use microcloud_core::{Environment, StepMetrics};
 use microcloud_policy::detector::{Detector, DetectorState};
-use numpy::{PyArray1, PyArray2, PyArrayMethods};
+use numpy::{Element, PyArray1, PyArray2, PyArrayMethods};
 use pyo3::{
     intern,
     prelude::*,
@@ -13,16 +13,15 @@ use pyo3::{
 };
 
 use crate::{
-    arrays::{Arrays, copy, in_use, readable, rows, writable},
+    arrays::{Arrays, columns, copy, give, in_use, readable, writable},
     incident,
-    info::{METRIC_MASKS, METRICS, P99, TERM_MASKS, TERMS, metrics, terms},
+    info::{METRIC_MASKS, METRICS, P99, TERM_MASKS, TERMS},
 };
 
 /// What there is to tell of a batch's environments, by row.
 pub struct Rows<'a, 'py> {
     pub py: Python<'py>,
     pub arrays: &'a Arrays,
-    pub transitions: &'a [Transition],
     pub metrics: &'a [StepMetrics],
     pub environments: &'a [Environment],
     pub detectors: &'a [Arc<Detector>],
@@ -91,34 +90,32 @@ impl<'py> Rows<'_, 'py> {
         if rows.contains(&false) {
             return Ok(PyArray1::from_slice(self.py, rows).into_any());
         }
-        self.give(self.arrays.shown.all.bind(self.py))
+        if self.copy { copy(self.arrays.all.bind(self.py)) } else { Ok(self.arrays.all.bind(self.py).clone()) }
     }
 
-    fn give(&self, array: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        if self.copy { copy(array) } else { Ok(array.clone()) }
+    /// The values of these rows, and 0 elsewhere.
+    fn only<T: Element + Copy + Default>(
+        &self,
+        array: &Py<PyArray2<T>>,
+        width: usize,
+        chosen: &[bool],
+    ) -> PyResult<Bound<'py, PyAny>> {
+        if !chosen.contains(&false) {
+            return give(array.bind(self.py), self.copy);
+        }
+        let own = readable(self.py, array, chosen.len() * width)?;
+        let rows = own.as_slice().map_err(in_use)?.chunks_exact(width).zip(chosen);
+        let values =
+            rows.flat_map(|(row, &chosen)| row.iter().map(move |&value| if chosen { value } else { T::default() }));
+        PyArray1::from_iter(self.py, values).reshape([chosen.len(), width]).map(Bound::into_any)
     }
 
     /// `action_mask` and `incidents` of rows.
     fn set_present(&self, info: &Bound<'py, PyDict>, chosen: &[bool]) -> PyResult<()> {
         let py = self.py;
         let who = self.who(chosen)?;
-        let masks = if chosen.contains(&false) {
-            let num_actions = self.environments.first().map_or(0, |own| own.topology().num_actions());
-            let own = readable(py, &self.arrays.masks, chosen.len() * num_actions)?;
-            let own = own.as_array();
-            let masks = PyArray2::<i8>::zeros(py, [own.nrows(), own.ncols()], false);
-            {
-                let mut writable = masks.try_readwrite().map_err(in_use)?;
-                let mut writable = writable.as_array_mut();
-                let each = writable.rows_mut().into_iter().zip(own.rows()).zip(chosen);
-                for ((mut to, from), _) in each.filter(|(_, chosen)| **chosen) {
-                    to.zip_mut_with(&from, |to, &from| *to = i8::from(from));
-                }
-            }
-            masks.into_any()
-        } else {
-            self.give(self.arrays.masks_int8.bind(py))?
-        };
+        let num_actions = self.environments.first().map_or(0, |own| own.topology().num_actions());
+        let masks = self.only(&self.arrays.masks, num_actions, chosen)?;
         info.set_item(intern!(py, "action_mask"), masks)?;
         info.set_item(intern!(py, "_action_mask"), &who)?;
         let each = self.detectors.iter().zip(self.watches).zip(chosen).map(|((detector, watch), &chosen)| {
@@ -148,46 +145,19 @@ impl<'py> Rows<'_, 'py> {
         }
         let (py, arrays) = (self.py, self.arrays);
         let who = self.who(stepped)?;
-        // Rows that have ended are told of apart, so that the batch's own arrays are there for the others.
-        let own = !self.copy && !stepped.contains(&false);
-        let columns = |shared: &Py<PyArray2<f64>>, shared_rows: &[Py<PyAny>], values: &dyn Fn(usize, &mut [f64])| {
-            let (table, views) = if own {
-                (shared.bind(py).clone(), shared_rows.iter().map(|row| row.clone_ref(py)).collect())
-            } else {
-                let table = PyArray2::<f64>::zeros(py, [shared_rows.len(), stepped.len()], false);
-                let views = rows(table.as_any(), shared_rows.len())?;
-                (table, views)
-            };
-            let table = table.unbind();
-            let mut cells = writable(py, &table, shared_rows.len() * stepped.len())?;
-            let cells = cells.as_slice_mut().map_err(in_use)?;
-            let mut row_values = vec![0.0; shared_rows.len()];
-            for (row, _) in stepped.iter().enumerate().filter(|(_, stepped)| **stepped) {
-                values(row, &mut row_values);
-                for (column, value) in row_values.iter().enumerate() {
-                    cells[column * stepped.len() + row] = *value;
-                }
-            }
-            Ok::<Vec<Py<PyAny>>, PyErr>(views)
-        };
-
         let summands = PyDict::new(py);
-        let views = columns(&arrays.terms, &arrays.term_rows, &|row, out| {
-            out.copy_from_slice(&terms(&self.transitions[row]));
-        })?;
-        for ((key, mask), view) in TERMS.iter().zip(TERM_MASKS).zip(views) {
-            summands.set_item(PyString::intern(py, key), view)?;
+        let table = self.only(&arrays.terms, TERMS.len(), stepped)?;
+        for ((key, mask), column) in TERMS.iter().zip(TERM_MASKS).zip(columns(&table, TERMS.len())?) {
+            summands.set_item(PyString::intern(py, key), column)?;
             summands.set_item(PyString::intern(py, mask), &who)?;
         }
         info.set_item(intern!(py, "reward_terms"), summands)?;
         info.set_item(intern!(py, "_reward_terms"), &who)?;
 
         let truth = PyDict::new(py);
-        let views = columns(&arrays.metrics, &arrays.metric_rows, &|row, out| {
-            out.copy_from_slice(&metrics(&self.metrics[row]));
-        })?;
-        for ((key, mask), view) in METRICS.iter().zip(METRIC_MASKS).zip(views) {
-            truth.set_item(PyString::intern(py, key), view)?;
+        let table = self.only(&arrays.metrics, METRICS.len(), stepped)?;
+        for ((key, mask), column) in METRICS.iter().zip(METRIC_MASKS).zip(columns(&table, METRICS.len())?) {
+            truth.set_item(PyString::intern(py, key), column)?;
             truth.set_item(PyString::intern(py, mask), &who)?;
         }
         if let Some(missing) = self.without_requests(stepped)? {
@@ -195,13 +165,12 @@ impl<'py> Rows<'_, 'py> {
         }
         let counts = self.metrics.iter().zip(stepped);
         let counts = counts.map(|(metrics, &stepped)| if stepped { i64::from(metrics.actions) } else { 0 });
-        let counts = if own {
-            let mut cells = writable(py, &arrays.actions, stepped.len())?;
-            let cells = cells.as_slice_mut().map_err(in_use)?;
-            cells.iter_mut().zip(counts).for_each(|(cell, count)| *cell = count);
-            arrays.shown.actions.bind(py).clone()
-        } else {
+        let counts = if self.copy {
             PyArray1::from_iter(py, counts).into_any()
+        } else {
+            let mut cells = writable(py, &arrays.actions, stepped.len())?;
+            cells.as_slice_mut().map_err(in_use)?.iter_mut().zip(counts).for_each(|(cell, count)| *cell = count);
+            give(arrays.actions.bind(py), false)?
         };
         truth.set_item(intern!(py, "actions"), counts)?;
         truth.set_item(intern!(py, "_actions"), &who)?;

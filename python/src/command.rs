@@ -9,7 +9,7 @@ use pyo3::{exceptions::PyValueError, prelude::*};
 #[pyfunction]
 pub fn run_command(py: Python<'_>, name: &str, arguments: Vec<OsString>) -> PyResult<u8> {
     use microcloud_cli::commands::{bench, evaluate, scenario};
-    let words = once(OsString::from(name)).chain(arguments);
+    let words = once(OsString::from(format!("python -m microcloud_gym {name}"))).chain(arguments);
     py.detach(|| match name {
         "train" => Ok(microcloud_train::command::run(words)),
         "evaluate" => Ok(evaluate::run(words)),

@@ -45,6 +45,9 @@ impl Progress for Told<'_> {
     }
 }
 
+/// As many threads as a batch may have.
+const MOST_THREADS: usize = 1024;
+
 /// Plays every policy on the same levels of each scenario; gives the content of `evaluation.json`.
 #[pyfunction]
 #[pyo3(signature = (policies, topologies, *, episodes, control_episodes, split, seed, num_threads, progress=None))]
@@ -61,6 +64,9 @@ pub fn evaluate(
     progress: Option<Bound<'_, PyAny>>,
 ) -> PyResult<String> {
     let split = split.parse().map_err(|problem: String| EvaluationError::new_err(format!("split: {problem}")))?;
+    if num_threads > MOST_THREADS {
+        return Err(EvaluationError::new_err(format!("num_threads = {num_threads}; allowed: 0 to {MOST_THREADS}")));
+    }
     let config = EvaluationConfig { split, episodes, control_episodes, seed, threads: num_threads };
     let topologies: Vec<Arc<CoreTopology>> = topologies.iter().map(|one| Arc::clone(&one.get().topology)).collect();
     let (messages, received) = channel();

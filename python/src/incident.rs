@@ -115,6 +115,7 @@ impl Incident {
         self.value(py, key)?.ok_or_else(|| PyKeyError::new_err(key.to_owned()))
     }
 
+    /// The value of a key, or `default`.
     #[pyo3(signature = (key, default=None))]
     fn get<'py>(
         &self,
@@ -137,15 +138,18 @@ impl Incident {
         PyTuple::new(py, KEYS)?.try_iter()
     }
 
+    /// The keys, in order.
     fn keys(&self) -> Vec<&'static str> {
         KEYS.to_vec()
     }
 
+    /// The values, in the keys' order.
     #[pyo3(name = "values")]
     fn list_of_values<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         Ok(self.dict(py)?.values())
     }
 
+    /// Keys with their values.
     fn items<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         Ok(self.dict(py)?.items())
     }

@@ -13,6 +13,7 @@ mod incident;
 mod info;
 mod picture;
 mod play;
+mod plays;
 mod policy;
 mod python_policy;
 mod reference;
@@ -38,4 +39,10 @@ mod _core {
         single::Single,
         train::train,
     };
+    use pyo3::prelude::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
 }

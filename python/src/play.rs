@@ -67,9 +67,14 @@ impl Play {
         self.begin_history();
     }
 
-    /// Lets pictures tell of the episode from now on.
-    pub fn begin_history(&mut self) {
+    fn begin_history(&mut self) {
         self.history = self.is_shown.then(|| History::begin(&self.environment));
+    }
+
+    /// Lets pictures tell of a restored episode from now on.
+    pub fn resume_history(&mut self) {
+        let open = || self.detector.incidents(&self.watch);
+        self.history = self.is_shown.then(|| History::resume(&self.environment, &open()));
     }
 
     /// Plays one decision in which every one of these actions is taken.

@@ -7,7 +7,7 @@ use microcloud_core::{
 };
 use pyo3::{
     prelude::*,
-    types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple},
+    types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyMapping, PyString, PyTuple},
 };
 
 use crate::errors;
@@ -254,7 +254,8 @@ fn table_at(text: &str, line: usize) -> String {
 
 fn table(dict: &Bound<'_, PyDict>, path: &str, depth: usize) -> PyResult<toml::Table> {
     let mut table = toml::Table::new();
-    for (key, value) in dict {
+    // A list of its own: turning a value into a number may run code that changes the dictionary.
+    for (key, value) in dict.items().extract::<Vec<(Bound<'_, PyAny>, Bound<'_, PyAny>)>>()? {
         let key: String = key
             .extract()
             .map_err(|_| refused(path, &format!("key {key} is no string; allowed: the keys of a scenario file")))?;
@@ -292,15 +293,22 @@ fn entry(value: &Bound<'_, PyAny>, path: &str, depth: usize) -> PyResult<Option<
         }
         return Ok(Some(values.into()));
     }
-    // numpy's scalars are no ints or floats, and turn into them as those do.
-    if value.is_instance_of::<PyInt>() || value.hasattr("__index__")? {
-        let number: i64 =
-            value.extract().map_err(|_| refused(path, &format!("{value} is too large; allowed: 64 bits")))?;
+    if value.is_instance_of::<PyInt>() {
+        let number =
+            value.extract::<i64>().map_err(|_| refused(path, &format!("{value} is too large; allowed: 64 bits")))?;
         return Ok(Some(number.into()));
     }
-    if value.is_instance_of::<PyFloat>() || value.hasattr("__float__")? {
-        let number: f64 = value.extract().map_err(|_| refused(path, &format!("{value} is no number")))?;
-        return Ok(Some(number.into()));
+    if let Ok(number) = value.cast::<PyFloat>() {
+        return Ok(Some(number.value().into()));
+    }
+    if let Ok(mapping) = value.cast::<PyMapping>() {
+        let dict = PyDict::new(value.py());
+        dict.update(mapping)?;
+        return Ok(Some(table(&dict, path, depth + 1)?.into()));
+    }
+    // numpy's arrays and scalars as lists and numbers.
+    if value.hasattr("tolist")? {
+        return entry(&value.call_method0("tolist")?, path, depth + 1);
     }
     let kind = value.get_type().name()?;
     Err(refused(path, &format!("a {kind}; allowed: dictionaries, lists, strings, numbers, True and False")))

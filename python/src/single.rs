@@ -140,7 +140,7 @@ impl Single {
                 play.stage = if row.ended { Stage::Ended } else { Stage::Running };
             }
             play.look();
-            play.begin_history();
+            play.resume_history();
             Ok((PyArray1::from_slice(py, &play.observation), info::of_reset(py, play)?))
         })
     }

@@ -2,6 +2,7 @@
 
 import copy
 import re
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -388,3 +389,60 @@ def test_scenarios_are_listed() -> None:
         assert env.action_space.n == summary.num_actions == len(env.action_meanings())
         assert summary.observation_size == len(env.observation_names())
         assert summary.description
+
+
+def test_a_dictionary_may_hold_numpys_values_and_change_while_it_is_read():
+    text = microcloud_gym.load_scenario("spine12").to_toml()
+    own = tomllib.loads(text)
+    expected = microcloud_gym.load_scenario(own).to_toml()
+    own["workload"]["rate_per_s"] = np.float64(own["workload"]["rate_per_s"])
+    own["workload"]["level_range"] = np.array(own["workload"]["level_range"])
+    own["nodes"][0]["spot"] = np.bool_(False)
+    own["tick_ms"] = np.int32(own["tick_ms"])
+    assert microcloud_gym.load_scenario(own).to_toml() == expected
+
+
+    class Meddles:
+        def tolist(self):
+            own["workload"]["unknown"] = 1
+            return 400.0
+
+    own["workload"]["rate_per_s"] = Meddles()
+    microcloud_gym.load_scenario(own)
+
+
+@pytest.mark.parametrize("values", [[1.0], [0.9, 1.1, 5.0], []])
+def test_a_range_has_two_values(values):
+    own = tomllib.loads(microcloud_gym.load_scenario("spine12").to_toml())
+    own["workload"]["level_range"] = values
+    with pytest.raises(microcloud_gym.errors.ScenarioError, match=f"invalid length {len(values)}"):
+        microcloud_gym.load_scenario(own)
+
+
+def test_a_reset_mask_of_odd_bytes_is_read_as_numpy_reads_it():
+    envs = microcloud_gym.VectorEnv(3, "spine12", autoreset_mode="disabled")
+    envs.reset(seed=1)
+    mask = np.array([2, 0, 3], np.uint8).view(np.bool_)
+    _, infos = envs.reset(options={"reset_mask": mask})
+    assert infos["_level"].view(np.uint8).tolist() == [1, 0, 1]
+
+
+def test_what_a_caller_writes_into_a_batchs_arrays_changes_no_mask_and_no_step():
+    envs = [microcloud_gym.VectorEnv(3, "spine12", copy=False) for _ in range(2)]
+    for env in envs:
+        env.reset(seed=1)
+    _, _, terminated, _, infos = envs[0].step([0, 0, 0])
+    envs[1].step([0, 0, 0])
+    infos["action_mask"][:] = 7
+    terminated.view(np.uint8)[:] = 9
+    observations = envs[0].step([1, 2, 3])
+    expected = envs[1].step([1, 2, 3])
+    assert all(np.array_equal(own, other) for own, other in zip(observations[:4], expected[:4], strict=True))
+    assert np.array_equal(envs[0].action_masks(), envs[1].action_masks())
+
+
+def test_a_batch_beyond_the_processs_memory_is_refused(monkeypatch):
+    monkeypatch.setattr("microcloud_gym.vector.memory_limit", lambda: 10 * 2**20)
+    microcloud_gym.VectorEnv(16, "spine12").close()
+    with pytest.raises(MemoryError, match="GiB"):
+        microcloud_gym.VectorEnv(1000, "spine12")

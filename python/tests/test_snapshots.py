@@ -13,6 +13,7 @@ from cases import SHOP, Case, Plan
 from gymnasium.utils.env_match import check_environments_match
 from identity import assert_same
 
+import microcloud_gym
 from microcloud_gym import Env, VectorEnv
 from microcloud_gym.errors import ClosedError, ResetNeededError, SnapshotError
 
@@ -272,3 +273,20 @@ def test_there_is_no_snapshot_before_the_first_reset() -> None:
     for env in (Env("spine12"), VectorEnv(2, "spine12")):
         with pytest.raises(ResetNeededError):
             env.snapshot()
+
+
+@pytest.mark.parametrize("taken", ["NextStep", "Disabled"])
+def test_a_batch_that_never_rests_at_an_end_refuses_a_snapshot_that_does(taken):
+    envs = microcloud_gym.VectorEnv(2, "spine12", autoreset_mode=taken)
+    envs.reset(seed=1)
+    ended = np.zeros(2, np.bool_)
+    while not ended.any():
+        _, _, terminated, truncated, _ = envs.step([1, 0])
+        ended = terminated | truncated
+    state = envs.snapshot()
+    other = microcloud_gym.VectorEnv(2, "spine12", autoreset_mode="SameStep")
+    with pytest.raises(microcloud_gym.errors.SnapshotError, match="has ended"):
+        other.restore(state)
+    again = microcloud_gym.VectorEnv(2, "spine12", autoreset_mode=taken)
+    again.restore(state)
+    assert again.snapshot() == state

@@ -11,17 +11,27 @@ use crate::{Failure, print};
 /// # Errors
 /// Arguments that the command does not have, or values that they do not take.
 pub fn parse<A: Parser>(arguments: impl IntoIterator<Item = OsString>) -> Result<Option<A>, Failure> {
-    let error = match A::try_parse_from(arguments) {
+    let words: Vec<OsString> = arguments.into_iter().collect();
+    let error = match A::try_parse_from(&words) {
         Ok(arguments) => return Ok(Some(arguments)),
         Err(error) => error,
     };
-    let text = error.render().to_string();
+    let text = as_typed(&error.render().to_string(), &words);
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => print(&text).map(|()| None),
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             Err(Failure::usage("an argument is missing; `--help` lists what there is, with an example"))
         }
         _ => Err(Failure::usage(one_line(&text))),
+    }
+}
+
+/// A text whose examples begin with what the user typed, where that is no program of cargo's but `python -m PACKAGE COMMAND`.
+pub fn as_typed(text: &str, words: &[OsString]) -> String {
+    let program = words.first().map(|word| word.to_string_lossy()).unwrap_or_default();
+    match program.rsplit_once(' ') {
+        Some((_, command)) => text.replace(&format!("cargo run --bin {command} --"), &program),
+        None => text.to_owned(),
     }
 }
 

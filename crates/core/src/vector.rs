@@ -242,26 +242,43 @@ impl VectorEnvironment {
     /// # Panics
     /// Where a slice's length is not `num_envs` times the row's size.
     pub fn reset(&mut self, seed: u64, observations: &mut [f32], action_masks: &mut [bool]) {
-        let (width, actions) = (self.topology().observation_size(), self.topology().num_actions());
-        assert_eq!(observations.len(), self.num_envs() * width, "observations");
-        assert_eq!(action_masks.len(), self.num_envs() * actions, "action_masks");
-        let rows = observations.chunks_exact_mut(width).zip(action_masks.chunks_exact_mut(actions));
-        for (row, (observation, mask)) in rows.enumerate() {
-            self.reset_row(row, Start::Seed(seed.wrapping_add(row as u64)), observation, mask);
-        }
+        let starts: Vec<Option<Start>> =
+            (0..self.num_envs() as u64).map(|row| Some(Start::Seed(seed.wrapping_add(row)))).collect();
+        self.reset_rows(&starts, observations, action_masks);
     }
 
-    /// Begins a new episode in one environment, and writes its row.
+    /// Begins a new episode in every environment that has a start here, and writes its row; the others' stay as they are.
     ///
     /// # Panics
-    /// Where there is no such row, or the slices have not its sizes.
-    pub fn reset_row(&mut self, row: usize, start: Start, observation: &mut [f32], mask: &mut [bool]) {
-        let environment = &mut self.environments[row];
-        environment.reset(self.draws[row].begin(start));
-        environment.observe(observation);
-        environment.action_mask(mask);
-        self.ended[row] = false;
-        self.transitions[row] = Transition::default();
+    /// Where a slice's length is not `num_envs` times the row's size.
+    pub fn reset_rows(&mut self, starts: &[Option<Start>], observations: &mut [f32], action_masks: &mut [bool]) {
+        let (width, num_actions) = (self.topology().observation_size(), self.topology().num_actions());
+        assert_eq!(starts.len(), self.num_envs(), "starts");
+        assert_eq!(observations.len(), self.num_envs() * width, "observations");
+        assert_eq!(action_masks.len(), self.num_envs() * num_actions, "action_masks");
+        let rows = (self.environments.par_iter_mut().zip(&mut self.draws).zip(&mut self.ended))
+            .zip(&mut self.transitions)
+            .zip(starts)
+            .zip(observations.par_chunks_exact_mut(width))
+            .zip(action_masks.par_chunks_exact_mut(num_actions));
+        let begin = |((((((environment, draws), ended), transition), start), observation), mask): Beginning<'_>| {
+            let Some(start) = *start else { return };
+            environment.reset(draws.begin(start));
+            environment.observe(observation);
+            environment.action_mask(mask);
+            (*ended, *transition) = (false, Transition::default());
+        };
+        match &self.pool {
+            Some(pool) => pool.install(|| rows.with_min_len(CHUNK).for_each(begin)),
+            None => {
+                let rows = (self.environments.iter_mut().zip(&mut self.draws).zip(&mut self.ended))
+                    .zip(&mut self.transitions)
+                    .zip(starts)
+                    .zip(observations.chunks_exact_mut(width))
+                    .zip(action_masks.chunks_exact_mut(num_actions));
+                rows.for_each(begin);
+            }
+        }
     }
 
     /// Plays one decision in every environment.
@@ -326,6 +343,15 @@ fn pool(num_envs: usize, num_threads: usize) -> Result<Option<rayon::ThreadPool>
     let pool = rayon::ThreadPoolBuilder::new().num_threads(num_threads).build();
     pool.map(Some).map_err(|source| VectorError::Pool { threads: num_threads, source })
 }
+
+/// An environment, its levels, whether its episode has ended, its last transition, its start, and its row.
+type Beginning<'a> = (
+    (
+        ((((&'a mut Environment, &'a mut LevelDraws), &'a mut bool), &'a mut Transition), &'a Option<Start>),
+        &'a mut [f32],
+    ),
+    &'a mut [bool],
+);
 
 /// One environment and its places in the batch's buffers.
 struct Row<'a> {

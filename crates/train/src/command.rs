@@ -142,11 +142,17 @@ fn parse(words: &[OsString]) -> Result<Option<Arguments>, TrainError> {
         Ok(arguments) => return Ok(Some(arguments)),
         Err(error) => error,
     };
-    let text = error.render().to_string();
+    let text = as_typed(&error.render().to_string(), words);
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => print(&text).map(|()| None),
         _ => Err(TrainError::Usage(one_line(&text))),
     }
+}
+
+/// A text whose examples begin with what the user typed, where that is no program of cargo's but `python -m PACKAGE train`.
+fn as_typed(text: &str, words: &[OsString]) -> String {
+    let program = words.first().map(|word| word.to_string_lossy()).unwrap_or_default();
+    if program.contains(' ') { text.replace("cargo run --bin train --", &program) } else { text.to_owned() }
 }
 
 /// clap's message without its usage section, on one line.
@@ -174,7 +180,8 @@ fn train(arguments: &Arguments, words: &[OsString]) -> Result<u8, TrainError> {
             Ok(0)
         }
         Outcome::Interrupted => {
-            let _ = writeln!(std::io::stderr(), "interrupted; go on with: cargo run --bin train -- --resume {path}");
+            let next = format!("interrupted; go on with: cargo run --bin train -- --resume {path}");
+            let _ = writeln!(std::io::stderr(), "{}", as_typed(&next, words));
             Ok(130)
         }
     }

@@ -12,8 +12,8 @@ from microcloud_gym.masking import ActionMaskObservation
 
 try:
     from minari import DataCollector, MinariDataset
-except ImportError as error:
-    raise DependencyNotInstalled('Minari is not installed: pip install "minari[create,hdf5]"') from error
+except ImportError as _error:
+    raise DependencyNotInstalled('Minari is not installed: pip install "minari[create,hdf5]"') from _error
 
 
 def record_dataset(

@@ -15,8 +15,8 @@ from microcloud_gym.observations import BOUND
 
 try:
     from pettingzoo import ParallelEnv
-except ImportError as error:
-    raise DependencyNotInstalled("PettingZoo is not installed: pip install pettingzoo") from error
+except ImportError as _error:
+    raise DependencyNotInstalled("PettingZoo is not installed: pip install pettingzoo") from _error
 
 PLATFORM = "platform"
 """The agent for nodes, zones and all that belongs to no service."""
@@ -52,6 +52,12 @@ class MicrocloudParallelEnv(ParallelEnv[str, dict[str, NDArray[Any]], int]):
         **Env.metadata,
     }
 
+    render_mode: str | None
+    possible_agents: list[str]
+    observation_spaces: dict[str, spaces.Dict]  # pyright: ignore[reportIncompatibleVariableOverride]
+    action_spaces: dict[str, spaces.Discrete]  # pyright: ignore[reportIncompatibleVariableOverride]
+    state_space: spaces.Box
+
     def __init__(self, env_id: str, **kwargs: Any) -> None:
         """Makes the cluster; `reset` begins an episode.
 
@@ -68,7 +74,7 @@ class MicrocloudParallelEnv(ParallelEnv[str, dict[str, NDArray[Any]], int]):
         self._columns = _columns_by_agent(env.topology)
         self.possible_agents = list(self._actions)
         self.agents: list[str] = []
-        self.observation_spaces = {  # pyright: ignore[reportIncompatibleVariableOverride]
+        self.observation_spaces = {
             agent: spaces.Dict(
                 {
                     "observation": spaces.Box(-BOUND, BOUND, (len(self._columns[agent]),), np.float32),
@@ -77,7 +83,7 @@ class MicrocloudParallelEnv(ParallelEnv[str, dict[str, NDArray[Any]], int]):
             )
             for agent, actions in self._actions.items()
         }
-        self.action_spaces = {  # pyright: ignore[reportIncompatibleVariableOverride]
+        self.action_spaces = {
             agent: spaces.Discrete(len(actions)) for agent, actions in self._actions.items()
         }
         self.state_space = env.observation_space
@@ -184,7 +190,7 @@ def _actions_by_agent(topology: _core.Topology) -> dict[str, list[int]]:
     for action, meaning in enumerate(topology.action_meanings()[1:], start=1):
         verb, _, target = meaning.partition("(")
         target = target.removesuffix(")")
-        if verb not in PLACE_VERBS and target.startswith(PADDING):
+        if verb not in PLACE_VERBS and target not in owned and target.startswith(PADDING):
             continue
         (rest if verb in PLACE_VERBS else owned.get(target, rest)).append(action)
     return {service: actions for service, actions in owned.items() if len(actions) > 1} | {PLATFORM: rest}

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from microcloud_gym.adapters.native_vector import native_vector
 from microcloud_gym.observations import BOUND
+from microcloud_gym.vector import VectorEnv
 
 try:
     from pufferlib import PufferEnv
-except ImportError as error:
-    raise DependencyNotInstalled("PufferLib is not installed: pip install pufferlib") from error
+except ImportError as _error:
+    raise DependencyNotInstalled("PufferLib is not installed: pip install pufferlib") from _error
 
 
 class MicrocloudPufferEnv(PufferEnv):
@@ -33,6 +34,10 @@ class MicrocloudPufferEnv(PufferEnv):
         seed: of a reset without one.
         kwargs: those of `VectorEnv`: `split`, `num_threads`, `scenario` and others, but not `observation`.
     """
+
+    envs: VectorEnv
+    single_observation_space: spaces.Box
+    single_action_space: spaces.Discrete
 
     def __init__(
         self,

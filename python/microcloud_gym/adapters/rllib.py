@@ -11,8 +11,8 @@ from microcloud_gym.masking import ActionMaskObservation, VectorActionMaskObserv
 
 try:
     from ray.tune import register_env
-except ImportError as error:
-    raise DependencyNotInstalled('RLlib is not installed: pip install "ray[rllib]"') from error
+except ImportError as _error:
+    raise DependencyNotInstalled('RLlib is not installed: pip install "ray[rllib]"') from _error
 
 
 def register(env_id: str, *, action_mask: bool = True) -> str:

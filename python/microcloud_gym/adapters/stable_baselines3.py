@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from microcloud_gym.adapters.native_vector import native_vector
 from microcloud_gym.observations import Observation
+from microcloud_gym.vector import VectorEnv
 
 try:
     from stable_baselines3.common.vec_env import VecEnv
-except ImportError as error:
+except ImportError as _error:
     raise DependencyNotInstalled(
         "Stable-Baselines3 is not installed: pip install stable-baselines3 (and sb3-contrib for MaskablePPO)"
-    ) from error
+    ) from _error
 
 PER_ROW = ("action_masks", "open_incidents", "render")
 """Methods whose answer has an entry for each environment."""
@@ -39,6 +40,9 @@ class MicrocloudVecEnv(VecEnv):
         full_infos: whether every info has all that the single environment's has.
         kwargs: those of `VectorEnv`: `split`, `num_threads`, `render_mode`, `scenario` and others.
     """
+
+    envs: VectorEnv
+    reset_infos: list[dict[str, Any]]
 
     def __init__(self, env_id: str, num_envs: int = 1, *, full_infos: bool = False, **kwargs: Any) -> None:
         """Makes the environments; SB3's algorithms reset them."""
@@ -78,7 +82,7 @@ class MicrocloudVecEnv(VecEnv):
             for row, info in enumerate(rows):
                 info["incidents"] = infos["incidents"][row]
                 info.update(_outcome(infos, row))
-        for row in np.flatnonzero(terminated | truncated):
+        for row in np.flatnonzero(terminated | truncated).tolist():
             info = rows[row]
             final = infos["final_info"]
             info["TimeLimit.truncated"] = bool(truncated[row] and not terminated[row])

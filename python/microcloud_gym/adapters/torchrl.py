@@ -9,14 +9,15 @@ from gymnasium.vector import AutoresetMode
 
 from microcloud_gym.adapters.native_vector import native_vector
 from microcloud_gym.errors import ResetNeededError
+from microcloud_gym.vector import VectorEnv
 
 try:
     import torch
     from tensordict import TensorDict, TensorDictBase
     from torchrl.data import Binary, Bounded, Categorical, Composite, TensorSpec, Unbounded
     from torchrl.envs import EnvBase
-except ImportError as error:
-    raise DependencyNotInstalled("TorchRL is not installed: pip install torchrl") from error
+except ImportError as _error:
+    raise DependencyNotInstalled("TorchRL is not installed: pip install torchrl") from _error
 
 
 class MicrocloudTorchRLEnv(EnvBase):
@@ -39,6 +40,8 @@ class MicrocloudTorchRLEnv(EnvBase):
         seed: of the first reset; `set_seed` gives another.
         kwargs: those of `VectorEnv`: `split`, `num_threads`, `scenario` and others.
     """
+
+    envs: VectorEnv
 
     def __init__(
         self,

@@ -12,7 +12,7 @@ mod validate_entities;
 
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
 pub use entities::{ActionSet, Autoscaler, Broker, Cache, Database, Network, OutlierEjection, Sessions, Tenant};
 pub use error::ScenarioError;
@@ -120,7 +120,7 @@ pub struct Workload {
     /// Mean rate of user requests per second.
     pub rate_per_s: f32,
     /// Each level's load is `rate_per_s` times a factor drawn from this range.
-    #[serde(default = "defaults::level_range")]
+    #[serde(default = "defaults::level_range", deserialize_with = "pair")]
     pub level_range: [f32; 2],
     /// Amplitude of the slow cycle, relative to the mean.
     #[serde(default)]
@@ -365,6 +365,7 @@ pub struct Faults {
     /// Ratio of levels without a fault.
     pub control_ratio: f32,
     /// Each held-out level without a held-out fault multiplies the load by a factor from this range.
+    #[serde(deserialize_with = "pair")]
     pub heldout_load: [f32; 2],
     /// Ratio of levels with a fault that have a second one.
     pub second_ratio: f32,
@@ -390,21 +391,30 @@ pub struct Fault {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<String>,
     /// Severity, in the fault's own unit.
+    #[serde(deserialize_with = "pair")]
     pub magnitude: [f32; 2],
     /// Ratio of the target's replicas that are struck.
-    #[serde(default = "defaults::blast_radius")]
+    #[serde(default = "defaults::blast_radius", deserialize_with = "pair")]
     pub blast_radius: [f32; 2],
     /// Seconds from the episode's start.
-    #[serde(default = "defaults::onset_s")]
+    #[serde(default = "defaults::onset_s", deserialize_with = "pair")]
     pub onset_s: [f32; 2],
     /// Seconds from onset to full strength.
-    #[serde(default = "defaults::ramp_s")]
+    #[serde(default = "defaults::ramp_s", deserialize_with = "pair")]
     pub ramp_s: [f32; 2],
     /// Seconds from onset to the end, where the fault ends by itself.
+    #[serde(deserialize_with = "pair")]
     pub duration_s: [f32; 2],
     /// Availability of a minute below which the fault is called off, as a chaos experiment would be.
     #[serde(default)]
     pub abort_availability: f32,
+}
+
+/// A range: TOML's reader would drop what follows the second of more than two values.
+fn pair<'de, D: Deserializer<'de>>(values: D) -> Result<[f32; 2], D::Error> {
+    let values = Vec::<f32>::deserialize(values)?;
+    let found = values.len();
+    values.try_into().map_err(|_| Error::custom(format!("invalid length {found}; allowed: 2, the least and the most")))
 }
 
 impl Scenario {

@@ -119,7 +119,7 @@ fn without_autoreset_an_episode_ends_until_its_row_is_reset() {
     let width = topology.observation_size();
     let other = batch.observations[width..].to_vec();
     let Batch { vector, observations, masks, .. } = &mut batch;
-    vector.reset_row(0, Start::Next, &mut observations[..width], &mut masks[..topology.num_actions()]);
+    vector.reset_rows(&[Some(Start::Next), None], observations, masks);
     assert_eq!(batch.vector.ended(), [false, true]);
     assert_eq!(batch.observations[..width], episode(&topology, Level::draw(Split::Test, 5, 1), 0)[0]);
     assert_eq!(batch.observations[width..], other);

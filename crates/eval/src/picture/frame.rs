@@ -10,7 +10,7 @@ use super::{
     history::{History, good_ratio},
     marks::{self, ACTION, GREY, GROUND, INK, SILVER},
     nodes, timeline,
-    words::{action_words, clock, milliseconds, percent, reward},
+    words::{action_words, clock, milliseconds, percent, reward, since},
 };
 
 const WIDTH: usize = 960;
@@ -68,11 +68,12 @@ fn header(canvas: &mut Canvas, environment: &Environment, history: &History) {
 
     let last = history.samples().last();
     let figures = format!(
-        "availability {} (so far {})   p99 {}   return {}",
+        "availability {} (so far {})   p99 {}   return {}{}",
         percent(last.and_then(good_ratio), 2),
         percent(history.availability(), 2),
         milliseconds(last.map_or(f64::NAN, |sample| sample.p99_ms)),
         reward(history.total_reward()),
+        since(history, decision_s),
     );
     let figures_left = right - text_width(&FONT_7X13, &figures);
     canvas.text(figures_left, 32.0, &FONT_7X13, INK, &figures);

@@ -35,6 +35,7 @@ pub(super) const GRAPH_ASPECT: f32 = 3.0;
 #[derive(Clone, Debug)]
 pub struct History {
     yardstick: Yardstick,
+    since_s: f64,
     samples: Vec<Sample>,
     moments: Vec<Moment>,
     faults: Vec<FaultSpan>,
@@ -98,6 +99,7 @@ impl History {
         let drained = |node: &String| topology.observation_index(&format!("node.{node}.drained"));
         Self {
             yardstick: yardstick(environment),
+            since_s: 0.0,
             samples: Vec::new(),
             moments: Vec::new(),
             faults: Vec::new(),
@@ -106,6 +108,20 @@ impl History {
             calm_p99_s: services.map(|service| environment.service_metrics(service).p99_s).collect(),
             drained: topology.node_names().iter().map(drained).collect(),
         }
+    }
+
+    /// The history of an episode that is met under way, with the incidents open then: its pictures tell of what comes after,
+    /// and say since when.
+    pub fn resume(environment: &Environment, incidents: &[Incident]) -> Self {
+        let mut history = Self { since_s: environment.time_s(), ..Self::begin(environment) };
+        history.open = incidents.iter().filter(|incident| !incident.resolved).map(OpenIncident::new).collect();
+        history.follow_faults(environment);
+        history
+    }
+
+    /// Seconds from the episode's start to the first that is told of.
+    pub fn since_s(&self) -> f64 {
+        self.since_s
     }
 
     /// Takes in a decision: the environment after it, what it led to, the action sent, and the incidents that the

@@ -6,7 +6,7 @@ use super::{
     health::{Health, Reading, readings},
     history::{History, good_ratio},
     page::{COLUMNS, Page, Style, padded, shortened},
-    words::{action_words, clock, milliseconds, percent, reward, struck},
+    words::{action_words, clock, milliseconds, percent, reward, since, struck},
 };
 use crate::episode::{BAD_RATIO, Sample};
 
@@ -59,8 +59,9 @@ fn header(page: &mut Page, environment: &Environment, history: &History) {
     page.put(
         Style::Plain,
         &format!(
-            "return {}  availability {} (so far {})  p99 {}",
+            "return {}{}  availability {} (so far {})  p99 {}",
             reward(history.total_reward()),
+            since(history, decision_s),
             percent(last.and_then(good_ratio), 2),
             percent(history.availability(), 2),
             milliseconds(last.map_or(f64::NAN, |sample| sample.p99_ms)),

@@ -132,3 +132,8 @@ pub(super) fn struck(environment: &Environment) -> (Vec<bool>, Vec<bool>) {
     }
     (nodes, zones)
 }
+
+/// Since when return and availability are told, where that is not the episode's start.
+pub(super) fn since(history: &History, decision_s: f64) -> String {
+    if history.since_s() > 0.0 { format!(" since {}", clock(history.since_s(), decision_s)) } else { String::new() }
+}
