@@ -149,8 +149,8 @@ def test_two_threads_on_one_batch_get_an_exception_and_not_a_race() -> None:
 
 
 def test_a_second_thread_on_one_environment_is_refused_while_the_first_steps() -> None:
-    """A decision of so many ticks takes long enough for the other thread to come in between."""
-    env = Env({**SHOP, "decision_ticks": 50_000, "episode_decisions": 20})
+    """Decisions of so many ticks take long enough for the other thread to come in between."""
+    env = Env({**SHOP, "decision_ticks": 1000, "episode_decisions": 100})
     env.reset(seed=1)
     stepping = threading.Event()
     stepped = threading.Event()
@@ -159,7 +159,14 @@ def test_a_second_thread_on_one_environment_is_refused_while_the_first_steps() -
     def work(number: int) -> None:
         if number == 0:
             stepping.set()
-            env.step(0)
+            played = 0
+            while played < 50:
+                try:
+                    env.step(0)
+                    played += 1
+                except ConcurrentUseError:
+                    # It is the other thread that has come first.
+                    pass
             stepped.set()
             return
         stepping.wait()
@@ -168,7 +175,6 @@ def test_a_second_thread_on_one_environment_is_refused_while_the_first_steps() -
                 env.action_masks()
             except ConcurrentUseError as error:
                 refused.append(error)
-            time.sleep(0.001)
 
     assert in_threads(2, work) == []
     assert refused, "the threads never met"
