@@ -25,11 +25,12 @@ __all__ = [
     "topology_seeds",
     "Single",
     "train",
+    "__version__",
 ]
 
-@final
 __version__: str
 
+@final
 class Topology:
     """A scenario's constants: immutable, and shared by every environment that is made of it."""
 
