@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 from table import Result, described, write
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parent.resolve()
 
 
 def asked_for(config: pytest.Config) -> bool:
     """Whether these tests were named on the command line."""
-    return any("interop" in argument for argument in config.args) or HERE == config.invocation_params.dir
+    named = [(config.invocation_params.dir / argument.partition("::")[0]).resolve() for argument in config.args]
+    return any(path.is_relative_to(HERE) for path in named)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
