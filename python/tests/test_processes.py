@@ -149,32 +149,26 @@ def test_two_threads_on_one_batch_get_an_exception_and_not_a_race() -> None:
 
 
 def test_a_second_thread_on_one_environment_is_refused_while_the_first_steps() -> None:
-    """Decisions of so many ticks take long enough for the other thread to come in between."""
-    env = Env({**SHOP, "decision_ticks": 1000, "episode_decisions": 100})
+    """Decisions of so many ticks, one after another, take long enough for the other thread to come in between."""
+    env = Env({**SHOP, "decision_ticks": 1000, "episode_decisions": 100_000})
     env.reset(seed=1)
-    stepping = threading.Event()
-    stepped = threading.Event()
-    refused = []
+    done = threading.Event()
+    refused: list[ConcurrentUseError] = []
 
     def work(number: int) -> None:
-        if number == 0:
-            stepping.set()
-            played = 0
-            while played < 50:
-                try:
-                    env.step(0)
-                    played += 1
-                except ConcurrentUseError:
-                    # It is the other thread that has come first.
-                    pass
-            stepped.set()
-            return
-        stepping.wait()
-        while not stepped.is_set():
+        while number == 0 and not done.is_set():
+            try:
+                env.step(0)
+            except ConcurrentUseError:
+                pass
+        until = time.monotonic() + SECONDS / 2
+        while number == 1 and not refused and time.monotonic() < until:
             try:
                 env.action_masks()
             except ConcurrentUseError as error:
                 refused.append(error)
+        if number == 1:
+            done.set()
 
     assert in_threads(2, work) == []
     assert refused, "the threads never met"
