@@ -21,6 +21,7 @@ mod scenario;
 mod shown;
 mod single;
 mod snapshot;
+mod toml_value;
 mod train;
 
 use pyo3::prelude::*;

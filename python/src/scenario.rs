@@ -5,15 +5,12 @@ use std::sync::Arc;
 use microcloud_core::{
     Environment, Scenario, ScenarioError as CoreScenarioError, Topology as CoreTopology, observation,
 };
-use pyo3::{
-    prelude::*,
-    types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyMapping, PyString, PyTuple},
+use pyo3::{prelude::*, types::PyDict};
+
+use crate::{
+    errors,
+    toml_value::{self, Problem},
 };
-
-use crate::errors;
-
-/// Nested deeper than any scenario, so that a dictionary which holds itself comes to an end.
-const DEEPEST: usize = 8;
 
 /// A scenario's constants: immutable, and shared by every environment that is made of it.
 #[pyclass(frozen, module = "microcloud_gym._core")]
@@ -49,7 +46,7 @@ impl Topology {
     #[staticmethod]
     fn from_dict(scenario: &Bound<'_, PyDict>) -> PyResult<Self> {
         const ORIGIN: &str = "scenario dictionary";
-        let value = table(scenario, ORIGIN, 0)?;
+        let value = toml_value::table(scenario, ORIGIN, &cannot_be)?;
         let text = toml::to_string(&value).map_err(|error| refused(ORIGIN, &error.to_string()))?;
         Self::new(Scenario::from_toml(&text, ORIGIN).map_err(|error| match error {
             // Lines are the text's; the caller knows keys.
@@ -222,6 +219,16 @@ pub fn feature_names() -> (Vec<&'static str>, Vec<&'static str>, Vec<&'static st
     (SERVICE_FEATURES.to_vec(), NODE_FEATURES.to_vec(), ZONE_FEATURES.to_vec(), GLOBAL_FEATURES.to_vec())
 }
 
+/// What of a dictionary TOML cannot have.
+fn cannot_be(path: &str, problem: Problem) -> PyErr {
+    match problem {
+        Problem::Kind(kind) => {
+            refused(path, &format!("a {kind}; allowed: dictionaries, lists, strings, numbers, True and False"))
+        }
+        Problem::Value(problem) => refused(path, &problem),
+    }
+}
+
 fn refused(path: &str, problem: &str) -> PyErr {
     errors::ScenarioError::new_err(format!("{path}: {problem}"))
 }
@@ -250,66 +257,4 @@ fn table_at(text: &str, line: usize) -> String {
         };
     }
     path
-}
-
-fn table(dict: &Bound<'_, PyDict>, path: &str, depth: usize) -> PyResult<toml::Table> {
-    let mut table = toml::Table::new();
-    // A list of its own: turning a value into a number may run code that changes the dictionary.
-    for (key, value) in dict.items().extract::<Vec<(Bound<'_, PyAny>, Bound<'_, PyAny>)>>()? {
-        let key: String = key
-            .extract()
-            .map_err(|_| refused(path, &format!("key {key} is no string; allowed: the keys of a scenario file")))?;
-        let place = format!("{path}: {key}");
-        if let Some(value) = entry(&value, &place, depth)? {
-            table.insert(key, value);
-        }
-    }
-    Ok(table)
-}
-
-/// A value as TOML has it; none where it is None, which stands for an absent key.
-fn entry(value: &Bound<'_, PyAny>, path: &str, depth: usize) -> PyResult<Option<toml::Value>> {
-    if depth >= DEEPEST {
-        return Err(refused(path, &format!("nested deeper than {DEEPEST}; allowed: the nesting of a scenario file")));
-    }
-    if value.is_none() {
-        return Ok(None);
-    }
-    if let Ok(flag) = value.cast::<PyBool>() {
-        return Ok(Some(flag.is_true().into()));
-    }
-    if let Ok(text) = value.cast::<PyString>() {
-        return Ok(Some(text.to_string().into()));
-    }
-    if let Ok(dict) = value.cast::<PyDict>() {
-        return Ok(Some(table(dict, path, depth + 1)?.into()));
-    }
-    if value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>() {
-        let mut values = Vec::new();
-        for (place, item) in value.try_iter()?.enumerate() {
-            let place = format!("{path}[{place}]");
-            let item = entry(&item?, &place, depth + 1)?;
-            values.push(item.ok_or_else(|| refused(&place, "None; allowed: a value"))?);
-        }
-        return Ok(Some(values.into()));
-    }
-    if value.is_instance_of::<PyInt>() {
-        let number =
-            value.extract::<i64>().map_err(|_| refused(path, &format!("{value} is too large; allowed: 64 bits")))?;
-        return Ok(Some(number.into()));
-    }
-    if let Ok(number) = value.cast::<PyFloat>() {
-        return Ok(Some(number.value().into()));
-    }
-    if let Ok(mapping) = value.cast::<PyMapping>() {
-        let dict = PyDict::new(value.py());
-        dict.update(mapping)?;
-        return Ok(Some(table(&dict, path, depth + 1)?.into()));
-    }
-    // numpy's arrays and scalars as lists and numbers.
-    if value.hasattr("tolist")? {
-        return entry(&value.call_method0("tolist")?, path, depth + 1);
-    }
-    let kind = value.get_type().name()?;
-    Err(refused(path, &format!("a {kind}; allowed: dictionaries, lists, strings, numbers, True and False")))
 }

@@ -15,13 +15,14 @@ use microcloud_train::{
 use pyo3::{
     exceptions::PyTypeError,
     prelude::*,
-    types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple},
+    types::{PyBool, PyDict},
 };
 
 use crate::{
     background::in_background,
     errors::{self, PolicyError, TrainingError},
     scenario::Topology,
+    toml_value::{self, Problem},
 };
 
 /// An iteration, and where it is said that the callback has returned.
@@ -151,28 +152,13 @@ fn dictionary<'py>(py: Python<'py>, snapshot: &Snapshot) -> PyResult<Bound<'py, 
 
 /// A setting's value as TOML has it.
 fn setting(place: &str, value: &Bound<'_, PyAny>) -> PyResult<toml::Value> {
-    if let Ok(flag) = value.cast::<PyBool>() {
-        return Ok(flag.is_true().into());
-    }
-    if let Ok(text) = value.cast::<PyString>() {
-        return Ok(text.to_string().into());
-    }
-    if value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>() {
-        let values = value.try_iter()?.map(|item| setting(place, &item?));
-        return Ok(toml::Value::Array(values.collect::<PyResult<_>>()?));
-    }
-    // numpy's scalars are no ints or floats, and turn into them as those do.
-    if value.is_instance_of::<PyInt>() || value.hasattr("__index__")? {
-        let number: Result<i64, _> = value.extract();
-        return number.map(toml::Value::from).map_err(|_| {
-            TrainingError::new_err(format!("{place} = {value}: too large; allowed: a number of 64 bits"))
-        });
-    }
-    if value.is_instance_of::<PyFloat>() || value.hasattr("__float__")? {
-        return Ok(value.extract::<f64>()?.into());
-    }
-    let kind = value.get_type().name()?;
-    Err(PyTypeError::new_err(format!("{place} of type {kind}; allowed: numbers, strings and lists of them")))
+    let refuse = |path: &str, problem: Problem| match problem {
+        Problem::Kind(kind) => {
+            PyTypeError::new_err(format!("{path} of type {kind}; allowed: numbers, strings and lists of them"))
+        }
+        Problem::Value(problem) => TrainingError::new_err(format!("{path}: {problem}")),
+    };
+    toml_value::value(value, place, &refuse)?.ok_or_else(|| refuse(place, Problem::Kind("NoneType".to_owned())))
 }
 
 fn failed(error: TrainError) -> PyErr {

@@ -251,10 +251,10 @@ def test_a_configuration_is_a_file_or_a_dictionary_and_arguments_win(tmp_path: P
     run = small_run(tmp_path / "run", config=file, seed=9, num_envs=4)
     saved = tomllib.loads((run.run_dir / "config.toml").read_text())
     assert (saved["seed"], saved["ppo"]["hidden"], saved["ppo"]["num_envs"]) == (9, [8], 4)
-    numpys = {"ppo.gamma": np.float64(0.5), "seed": np.int64(4), "ppo.ent_coef": None}
+    numpys = {"ppo.gamma": np.float64(0.5), "seed": np.int64(4), "ppo.ent_coef": None, "ppo.hidden": np.array([8, 4])}
     run = small_run(tmp_path / "dotted", config=CONFIG | numpys)
     saved = tomllib.loads((run.run_dir / "config.toml").read_text())
-    assert (saved["seed"], saved["ppo"]["gamma"]) == (4, 0.5)
+    assert (saved["seed"], saved["ppo"]["gamma"], saved["ppo"]["hidden"]) == (4, 0.5, [8, 4])
 
 
 @pytest.mark.parametrize(

@@ -200,7 +200,7 @@ impl<'a> Batch<'a> {
         let transition = self.episodes[row].environment.step(action);
         self.look(row);
         let episode = &mut self.episodes[row];
-        episode.samples.push(sample(&episode.environment, &transition, action, &episode.detector));
+        episode.samples.push(sample(&episode.environment, &transition, action, episode.detector.opened_incident()));
         if let Some(record) = &mut episode.record {
             record.decision(&episode.environment, &transition, action, &self.detector.incidents(&episode.detector));
         }
@@ -229,7 +229,13 @@ pub(crate) fn yardstick(environment: &Environment) -> Yardstick {
     }
 }
 
-fn sample(environment: &Environment, transition: &Transition, action: usize, detector: &DetectorState) -> Sample {
+/// What a decision adds to an episode's account.
+pub(crate) fn sample(
+    environment: &Environment,
+    transition: &Transition,
+    action: usize,
+    opened_incident: bool,
+) -> Sample {
     let metrics = environment.metrics();
     Sample {
         end_s: environment.time_s(),
@@ -239,6 +245,6 @@ fn sample(environment: &Environment, transition: &Transition, action: usize, det
         p99_ms: metrics.p99_ms,
         cost_ratio: metrics.cost_ratio,
         acted: action != 0,
-        opened_incident: detector.opened_incident(),
+        opened_incident,
     }
 }

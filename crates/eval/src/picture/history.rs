@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     episode::{Sample, Yardstick, outcome},
-    play::yardstick,
+    play::{sample, yardstick},
 };
 
 /// Width over height of the field that the call graph is drawn in.
@@ -144,17 +144,7 @@ impl History {
                 _ => {}
             }
         }
-        let metrics = environment.metrics();
-        self.samples.push(Sample {
-            end_s: environment.time_s(),
-            reward: transition.reward,
-            offered: metrics.offered,
-            bad: metrics.bad,
-            p99_ms: metrics.p99_ms,
-            cost_ratio: metrics.cost_ratio,
-            acted: action != 0,
-            opened_incident: opened > 0,
-        });
+        self.samples.push(sample(environment, transition, action, opened > 0));
         self.moments.push(Moment { action: (action != 0).then_some(action), opened, open: self.open.len() });
         self.follow_faults(environment);
     }

@@ -202,15 +202,7 @@ impl Detector {
 
     /// The open incidents, in the order of the rules and then of the targets, and those that the last observation resolved.
     pub fn findings<'a>(&'a self, state: &'a DetectorState) -> impl Iterator<Item = Finding> + 'a {
-        let open = state.open_since.iter().enumerate();
-        let open = open.filter_map(|(index, since)| since.map(|since| (index, since, false)));
-        let resolved = state.resolved.iter().map(|&(index, since)| (index, since, true));
-        open.chain(resolved).map(|(check, since, resolved)| Finding {
-            check,
-            since,
-            resolved,
-            mean: self.mean(state, check),
-        })
+        self.found(state, |_| true)
     }
 
     /// Those that the last observation opened or resolved.
@@ -218,8 +210,23 @@ impl Detector {
         let now = state.observations;
         // Nothing has changed in most observations.
         let some = state.opened || !state.resolved.is_empty();
-        let findings = some.then(|| self.findings(state)).into_iter().flatten();
-        findings.filter(move |finding| finding.resolved || finding.since + 1 == now)
+        some.then(|| self.found(state, move |since| since + 1 == now)).into_iter().flatten()
+    }
+
+    /// The incidents that opened at certain observations, and those that the last one resolved.
+    fn found<'a>(
+        &'a self,
+        state: &'a DetectorState,
+        opened: impl Fn(u64) -> bool + 'a,
+    ) -> impl Iterator<Item = Finding> + 'a {
+        let open = state.open_since.iter().enumerate();
+        let open =
+            open.filter_map(move |(index, since)| since.filter(|&since| opened(since)).map(|s| (index, s, false)));
+        let resolved = state.resolved.iter().map(|&(index, since)| (index, since, true));
+        open.chain(resolved).map(|(check, since, resolved)| {
+            let mean = self.mean(state, check);
+            Finding { check, since, resolved, mean }
+        })
     }
 
     /// A finding in words.
