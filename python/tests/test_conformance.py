@@ -13,16 +13,13 @@ from identity import assert_same
 import microcloud_gym
 from microcloud_gym.registration import ENVIRONMENT_IDS, register_environments
 
-CAN_RENDER = hasattr(microcloud_gym._core.Single, "render_text")
-"""Whether the compiled half draws yet."""
-
 
 @pytest.mark.parametrize("observation", ["flat", "graph"])
 def test_gymnasiums_checker_has_nothing_to_say(case: Case, observation: str) -> None:
     env = case.make(observation=observation)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        check_env(env, skip_render_check=not CAN_RENDER)
+        check_env(env)
 
 
 def test_make_wraps_the_environment_without_a_warning(case: Case) -> None:
