@@ -1,17 +1,20 @@
-//! Reads a command's arguments; what is wrong with them is said on one line.
+//! Reads a command's arguments, and those that environment variables give; what is wrong with them is said on one line.
 
 use std::ffi::OsString;
 
 use clap::{Parser, error::ErrorKind};
+use microcloud_eval::start_logging;
 
-use crate::{Failure, print};
+use crate::{Failure, environment::with_environment, print};
 
 /// The command's arguments, of which the first is the program's name; none where help or the version was asked for, and printed.
 ///
 /// # Errors
 /// Arguments that the command does not have, or values that they do not take.
 pub fn parse<A: Parser>(arguments: impl IntoIterator<Item = OsString>) -> Result<Option<A>, Failure> {
+    start_logging().map_err(Failure::usage)?;
     let words: Vec<OsString> = arguments.into_iter().collect();
+    let words = with_environment(&words, &A::command(), &std::env::vars_os().collect());
     let error = match A::try_parse_from(&words) {
         Ok(arguments) => return Ok(Some(arguments)),
         Err(error) => error,

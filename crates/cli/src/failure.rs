@@ -7,7 +7,7 @@ use std::{
 };
 
 use microcloud_core::ScenarioError;
-use microcloud_eval::{EvaluationError, instructions::InstructionError};
+use microcloud_eval::{EvaluationError, LogFormat, instructions::InstructionError, start_logging};
 use microcloud_policy::{RegistryError, network::CheckpointError};
 
 /// Why a command ends without having done what was asked.
@@ -88,7 +88,11 @@ impl From<InstructionError> for Failure {
 pub fn finish(result: Result<(), Failure>) -> u8 {
     let Err(failure) = result else { return 0 };
     let line = failure.message.split_whitespace().collect::<Vec<_>>().join(" ");
-    // Where standard error is closed there is nobody left to tell.
-    let _ = writeln!(io::stderr(), "error: {line}");
+    if matches!(start_logging(), Ok(LogFormat::Json)) {
+        tracing::error!(exit_code = failure.exit_code, "{line}");
+    } else {
+        // Where standard error is closed there is nobody left to tell.
+        let _ = writeln!(io::stderr(), "error: {line}");
+    }
     failure.exit_code
 }

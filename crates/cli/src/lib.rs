@@ -7,6 +7,7 @@
 
 mod arguments;
 pub mod commands;
+mod environment;
 mod failure;
 mod instructions;
 mod output;

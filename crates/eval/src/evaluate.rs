@@ -67,6 +67,7 @@ pub fn evaluate(
         }
     }
     let mut rows = Vec::new();
+    tracing::debug!(split = %config.split, episodes = config.episodes, seed = config.seed, "evaluating");
     for topology in topologies {
         let levels = draw(config, topology, config.episodes, false)?;
         let control = draw(config, topology, config.control_episodes, true)?;
@@ -88,7 +89,9 @@ pub fn evaluate(
         let scale = Scale::new(&end_of_scale("no-op")?, &end_of_scale("oracle")?, config.seed);
         for (contender, played) in contenders.iter().zip(&played) {
             let control = run(contender, &control, recorder)?;
-            rows.push(scale.row(&topology.scenario().name, contender.name(), played, &control));
+            let row = scale.row(&topology.scenario().name, contender.name(), played, &control);
+            tracing::debug!(scenario = row.scenario, policy = row.policy, r#return = row.returns.mean, "evaluated");
+            rows.push(row);
         }
     }
     Ok(EvaluationReport { schema: 1, split: config.split.to_string(), rows })

@@ -12,6 +12,7 @@ mod evaluate;
 mod faults;
 mod file;
 pub mod instructions;
+mod logging;
 pub mod picture;
 mod play;
 mod record;
@@ -31,6 +32,7 @@ pub use faults::{
     fault_page, fault_row, fault_table, only_fault, rivals, symptoms,
 };
 pub use file::replace_file;
+pub use logging::{LogFormat, log_settings, start_logging};
 pub use play::{Progress, mean_return, play};
 pub use record::Recorder;
 pub use report::{ControlStatistics, EvaluationReport, EvaluationRow, ReturnStatistics, Score};

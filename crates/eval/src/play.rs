@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use crate::{
     Contender, EpisodeOutcome, EvaluationError, PolicyError,
     episode::{Sample, Yardstick, outcome},
-    record::{EpisodeRecord, Recorder},
+    record::{EpisodeRecord, Recorder, Told},
 };
 
 /// Episodes that one policy plays side by side.
@@ -197,12 +197,24 @@ impl<'a> Batch<'a> {
 
     fn advance(&mut self, row: usize) -> Result<(), EvaluationError> {
         let action = self.actions[row];
+        let num_actions = self.topology.num_actions();
+        let legal = self.action_masks[row * num_actions..][..num_actions].get(action) == Some(&true);
         let transition = self.episodes[row].environment.step(action);
         self.look(row);
         let episode = &mut self.episodes[row];
         episode.samples.push(sample(&episode.environment, &transition, action, episode.detector.opened_incident()));
         if let Some(record) = &mut episode.record {
-            record.decision(&episode.environment, &transition, action, &self.detector.incidents(&episode.detector));
+            let size = self.topology.observation_size();
+            let told = Told {
+                environment: &episode.environment,
+                action,
+                legal,
+                reason: None,
+                observation: &self.observations[row * size..][..size],
+                detector: self.detector,
+                detected: &episode.detector,
+            };
+            record.decision(&told, &transition);
         }
         if transition.terminated || transition.truncated {
             episode.ended = true;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Parser, error::ErrorKind};
+use microcloud_eval::{LogFormat, start_logging};
 
 use crate::run::{
     OnExists, Outcome, Placement, ProgressDisplay, ProgressMode, RunFolder, RunRequest, place, train as train_run,
@@ -85,6 +86,7 @@ impl Arguments {
         if let Some(path) = &self.config {
             sources.add_file(path)?;
         }
+        sources.add_environment(std::env::vars_os())?;
         let numbers = [
             ("--total-timesteps", "total_timesteps", self.total_timesteps),
             ("--seed", "seed", self.seed),
@@ -131,7 +133,11 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let words: Vec<OsString> = arguments.into_iter().collect();
     let code = parse(&words).and_then(|parsed| parsed.map_or(Ok(0), |arguments| train(&arguments, &words)));
     code.unwrap_or_else(|error| {
-        let _ = writeln!(std::io::stderr(), "error: {error}");
+        if matches!(start_logging(), Ok(LogFormat::Json)) {
+            tracing::error!(exit_code = error.exit_code(), "{error}");
+        } else {
+            let _ = writeln!(std::io::stderr(), "error: {error}");
+        }
         error.exit_code()
     })
 }
@@ -163,6 +169,7 @@ fn one_line(text: &str) -> String {
 }
 
 fn train(arguments: &Arguments, words: &[OsString]) -> Result<u8, TrainError> {
+    start_logging().map_err(TrainError::Usage)?;
     let (config, placement) = arguments.resolve()?;
     if arguments.print_config {
         return print(&config.to_toml()).map(|()| 0);

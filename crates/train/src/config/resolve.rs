@@ -1,5 +1,6 @@
 //! Merging the sources of a configuration, and errors that name source, key and the nearest known key.
 
+use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -13,6 +14,9 @@ use crate::error::TrainError;
 const OPTIONAL_KEYS: [&str; 1] = ["ppo.target_kl"];
 /// Keys that may differ between a run and its resumption, because training does not depend on them.
 const FREE_KEYS: [&str; 3] = ["threads", "final_episodes", "final_control_episodes"];
+
+/// What the names of variables that set a value begin with.
+const VARIABLES: &str = "MICROCLOUD_TRAIN_";
 
 /// Values from a file and from the command line, each with the words by which an error names its source.
 #[derive(Debug, Clone, Default)]
@@ -69,9 +73,25 @@ impl ConfigSources {
         let Some((key, text)) = assignment.split_once('=') else {
             return Err(TrainError::Usage(format!("{origin}: it has no '='; allowed: KEY=VALUE")));
         };
-        let text = text.trim();
-        let parsed = format!("value = {text}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
-        self.add(key.trim(), parsed.unwrap_or_else(|| Value::String(text.into())), origin)
+        self.add(key.trim(), value(text), origin)
+    }
+
+    /// Adds the variables of an environment that begin with `MICROCLOUD_TRAIN_`: `MICROCLOUD_TRAIN_PPO__LEARNING_RATE` is
+    /// `ppo.learning_rate`. Empty ones count as not set.
+    ///
+    /// # Errors
+    /// [`TrainError::Usage`] where a key is unknown.
+    pub fn add_environment(&mut self, variables: impl Iterator<Item = (OsString, OsString)>) -> Result<(), TrainError> {
+        let mut found: Vec<(String, String)> = variables
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
+            .filter(|(name, _)| name.starts_with(VARIABLES))
+            .collect();
+        found.sort();
+        found.into_iter().try_for_each(|(name, text)| {
+            let key = name[VARIABLES.len()..].to_lowercase().replace("__", ".");
+            self.add(&key, value(&text), format!("{name}={text}"))
+        })
     }
 
     fn add(&mut self, key: &str, value: Value, origin: String) -> Result<(), TrainError> {
@@ -146,6 +166,13 @@ impl ConfigSources {
         }
         resumed.resolve()
     }
+}
+
+/// A value of TOML, or else a string.
+fn value(text: &str) -> Value {
+    let text = text.trim();
+    let parsed = format!("value = {text}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
+    parsed.unwrap_or_else(|| Value::String(text.into()))
 }
 
 fn same(a: &Value, b: &Value) -> bool {
@@ -228,6 +255,22 @@ mod tests {
         assert_eq!((config.seed, config.ppo.gamma, config.ppo.target_kl), (7, 1.0, Some(0.02)));
         assert_eq!(config.total_timesteps, 2000);
         assert_eq!(resolved(&config.to_toml(), &[]).unwrap(), config);
+    }
+
+    #[test]
+    fn variables_of_the_environment_set_values_between_file_and_flags() {
+        let from = |name: &str, text: &str| {
+            let mut sources = ConfigSources::default();
+            sources.add_toml("seed = 7", "x.toml")?;
+            sources.add_environment([(name.into(), text.into())].into_iter())?;
+            sources.resolve()
+        };
+        assert_eq!(from("MICROCLOUD_TRAIN_PPO__GAMMA", "0.5").unwrap().ppo.gamma, 0.5);
+        assert_eq!(from("MICROCLOUD_TRAIN_SEED", "9").unwrap().seed, 9);
+        assert_eq!(from("MICROCLOUD_TRAIN_SEED", "").unwrap().seed, 7);
+        assert_eq!(from("MICROCLOUD_EVALUATE_SEED", "9").unwrap().seed, 7);
+        let message = from("MICROCLOUD_TRAIN_PPO__GAMA", "0.5").unwrap_err().to_string();
+        assert!(message.starts_with("MICROCLOUD_TRAIN_PPO__GAMA=0.5: ") && message.contains("ppo.gamma"), "{message}");
     }
 
     #[test]

@@ -1,4 +1,6 @@
-//! Episode files: one line of JSON about the episode, then one per decision.
+//! Episode files: one line of JSON about the episode, then for every decision what its streams tell and a line of its own.
+
+mod streams;
 
 use std::{
     fs,
@@ -6,9 +8,10 @@ use std::{
 };
 
 use microcloud_core::{Environment, FaultTarget, Topology, Transition};
-use microcloud_policy::detector::Incident;
 use serde_json::{Value, json};
 
+use self::streams::Streams;
+pub(crate) use self::streams::Told;
 use crate::{EvaluationError, replace_file};
 
 /// Writes the episodes of an evaluation to a folder, one `.jsonl` file each.
@@ -37,6 +40,7 @@ impl Recorder {
 pub(crate) struct EpisodeRecord {
     file_name: String,
     lines: String,
+    streams: Streams,
 }
 
 impl EpisodeRecord {
@@ -49,6 +53,7 @@ impl EpisodeRecord {
         let mut record = Self {
             file_name: format!("{}__{}__{}.jsonl", plain(&scenario.name), plain(policy), level.number()),
             lines: String::new(),
+            streams: Streams::new(environment),
         };
         let faults: Vec<Value> = environment
             .faults()
@@ -63,22 +68,21 @@ impl EpisodeRecord {
             })
             .collect();
         record.push(&json!({
-            "kind": "episode", "schema": 1, "scenario": scenario.name, "policy": policy, "level": level.number(),
+            "kind": "episode", "schema": 2, "scenario": scenario.name, "policy": policy, "level": level.number(),
             "split": level.split().to_string(), "tick_ms": scenario.tick_ms, "decision_ticks": scenario.decision_ticks,
             "services": topology.service_names(), "nodes": topology.node_names(), "zones": topology.zone_names(),
-            "faults": faults,
+            "faults": faults, "metric_names": streams::header(topology),
         }));
         record
     }
 
-    /// Appends a decision: what was sent, and what came of it by the decision's end.
-    pub fn decision(
-        &mut self,
-        environment: &Environment,
-        transition: &Transition,
-        action: usize,
-        incidents: &[Incident],
-    ) {
+    /// Appends a decision: what happened in it, by subject, then what came of it by its end.
+    pub fn decision(&mut self, told: &Told<'_>, transition: &Transition) {
+        for line in self.streams.lines(told) {
+            self.push(&line);
+        }
+        let (environment, action) = (told.environment, told.action);
+        let incidents = told.detector.incidents(told.detected);
         let (terms, metrics) = (&transition.terms, environment.metrics());
         self.push(&json!({
             "kind": "decision", "decision": environment.decision(), "time_s": number(environment.time_s()),
