@@ -1,16 +1,21 @@
 //! What maps an observation to an action: scripted baselines and networks read from safetensors.
 
 pub mod detector;
+pub mod forecast;
 pub mod network;
 mod no_op;
 mod oracle;
+pub mod per_environment;
 mod policy;
 mod random;
 mod registry;
+pub mod scaler;
+pub mod supervisor;
 pub mod threshold_rules;
 
 pub use no_op::NoOp;
 pub use oracle::{Oracle, PrivilegedPolicy};
+pub use per_environment::{Agent, PerEnvironment};
 pub use policy::Policy;
 pub use random::RandomPolicy;
 pub use registry::{BASELINE_NAMES, Baseline, RegistryError, baseline, check_baseline_name, nearest_name};

@@ -6,12 +6,15 @@ use microcloud_core::Topology;
 use thiserror::Error;
 
 use crate::{
-    NoOp, Oracle, Policy, PrivilegedPolicy, RandomPolicy, ThresholdRules, ThresholdRulesConfig,
+    Agent, NoOp, Oracle, PerEnvironment, Policy, PrivilegedPolicy, RandomPolicy, ThresholdRules, ThresholdRulesConfig,
+    scaler::{Scaler, ScalerConfig, ScalerError},
+    supervisor::{Supervisor, SupervisorConfig, SupervisorError},
     threshold_rules::ThresholdRulesError,
 };
 
 /// The names that [`baseline`] knows.
-pub const BASELINE_NAMES: [&str; 4] = ["no-op", "random", "threshold-rules", "oracle"];
+pub const BASELINE_NAMES: [&str; 7] =
+    ["no-op", "random", "threshold-rules", "supervisor", "autoscaler", "predictive-scaler", "oracle"];
 
 /// A baseline made for one topology.
 pub enum Baseline {
@@ -35,6 +38,12 @@ pub enum RegistryError {
     /// The topology's observation lacks what the policy's rules look at.
     #[error(transparent)]
     Rules(#[from] ThresholdRulesError),
+    /// A scaler's configuration is out of range.
+    #[error(transparent)]
+    Scaler(#[from] ScalerError),
+    /// The supervisor's configuration is out of range.
+    #[error(transparent)]
+    Supervisor(#[from] SupervisorError),
 }
 
 /// The baseline of that name for a topology.
@@ -48,9 +57,18 @@ pub fn baseline(name: &str, topology: &Arc<Topology>) -> Result<Baseline, Regist
         "threshold-rules" => {
             Baseline::Observing(Box::new(ThresholdRules::new(ThresholdRulesConfig::default(), topology)?))
         }
+        "supervisor" => observing("supervisor", Supervisor::new(SupervisorConfig::default(), topology)?),
+        "autoscaler" => observing("autoscaler", Scaler::new(ScalerConfig::autoscaler(), topology)?),
+        "predictive-scaler" => {
+            observing("predictive-scaler", Scaler::new(ScalerConfig::predictive_scaler(), topology)?)
+        }
         "oracle" => Baseline::Privileged(Box::new(Oracle::new(ThresholdRulesConfig::default(), topology)?)),
         _ => return Err(unknown(name)),
     })
+}
+
+fn observing<A: Agent + 'static>(name: &'static str, agent: A) -> Baseline {
+    Baseline::Observing(Box::new(PerEnvironment::new(name, agent)))
 }
 
 /// Checks that a baseline of that name exists, where there is no topology yet.

@@ -2,9 +2,7 @@
 
 use std::cmp::Reverse;
 
-use microcloud_core::{Action, ZoneId};
-
-use super::{HostRank, Order, Remedy, RulesAgent, RulesState};
+use super::{HostRank, Order, RulesAgent, RulesState};
 use crate::detector::{Alarm, IncidentTarget, Severity};
 
 impl RulesAgent {
@@ -92,7 +90,7 @@ impl RulesAgent {
         for alarm in own {
             let Some(response) = &self.responses[alarm.rule] else { continue };
             for &remedy in &response.actions {
-                let action = self.aim(remedy, culprit, observation, mask);
+                let action = self.targets.aim(remedy, culprit, observation, mask);
                 let Some(action) = action.and_then(|action| self.targets.legal(action, mask)) else { continue };
                 let aimed_at = self.targets.of_action(action).map(|(_, target)| target);
                 let cooling = now_s - state.sent_s[action] < response.cooldown_s;
@@ -102,26 +100,5 @@ impl RulesAgent {
             }
         }
         None
-    }
-
-    /// The remedy aimed at a target, where it makes sense there.
-    fn aim(&self, remedy: Remedy, target: IncidentTarget, observation: &[f32], mask: &[bool]) -> Option<Action> {
-        match (remedy, target) {
-            (Remedy::Restart, IncidentTarget::Service(id)) => Some(Action::Restart(id)),
-            (Remedy::ScaleUp, IncidentTarget::Service(id)) => Some(Action::ScaleUp(id)),
-            (Remedy::ScaleDown, IncidentTarget::Service(id)) => Some(Action::ScaleDown(id)),
-            (Remedy::Restart | Remedy::ScaleUp | Remedy::ScaleDown, _) => None,
-            (Remedy::Drain, IncidentTarget::Node(id)) => Some(Action::Drain(id)),
-            (Remedy::Drain, IncidentTarget::Zone(id)) => {
-                self.targets.hottest_node(Some(id), observation, mask).map(Action::Drain)
-            }
-            (Remedy::Drain, _) => self.targets.hottest_node(None, observation, mask).map(Action::Drain),
-            (Remedy::Rebalance, IncidentTarget::Zone(id)) => Some(Action::Rebalance(id)),
-            (Remedy::Rebalance, IncidentTarget::Node(id)) => {
-                Some(Action::Rebalance(ZoneId(self.targets.node_zones[id.index()] as u32)))
-            }
-            (Remedy::Rebalance, _) => self.targets.worst_zone(observation).map(Action::Rebalance),
-            (Remedy::RebalanceAll, _) => Some(Action::RebalanceAll),
-        }
     }
 }

@@ -8,7 +8,7 @@ mod agent;
 mod choose;
 mod config;
 mod quiet;
-mod targets;
+pub(crate) mod targets;
 
 use std::sync::Arc;
 

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use microcloud_core::{Action, NodeId, ServiceId, Topology, ZoneId};
 
+use super::Remedy;
 use crate::detector::IncidentTarget;
 
 /// A topology's tables, compiled once per agent.
-pub(super) struct Targets {
+pub(crate) struct Targets {
     topology: Arc<Topology>,
     /// Services that each service calls, by index.
     pub callees: Vec<Vec<usize>>,
@@ -109,13 +110,34 @@ impl Targets {
         zones.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, zone)| ZoneId(zone as u32))
     }
 
+    /// The remedy aimed at a target, where it makes sense there.
+    pub fn aim(&self, remedy: Remedy, target: IncidentTarget, observation: &[f32], mask: &[bool]) -> Option<Action> {
+        match (remedy, target) {
+            (Remedy::Restart, IncidentTarget::Service(id)) => Some(Action::Restart(id)),
+            (Remedy::ScaleUp, IncidentTarget::Service(id)) => Some(Action::ScaleUp(id)),
+            (Remedy::ScaleDown, IncidentTarget::Service(id)) => Some(Action::ScaleDown(id)),
+            (Remedy::Restart | Remedy::ScaleUp | Remedy::ScaleDown, _) => None,
+            (Remedy::Drain, IncidentTarget::Node(id)) => Some(Action::Drain(id)),
+            (Remedy::Drain, IncidentTarget::Zone(id)) => {
+                self.hottest_node(Some(id), observation, mask).map(Action::Drain)
+            }
+            (Remedy::Drain, _) => self.hottest_node(None, observation, mask).map(Action::Drain),
+            (Remedy::Rebalance, IncidentTarget::Zone(id)) => Some(Action::Rebalance(id)),
+            (Remedy::Rebalance, IncidentTarget::Node(id)) => {
+                Some(Action::Rebalance(ZoneId(self.node_zones[id.index()] as u32)))
+            }
+            (Remedy::Rebalance, _) => self.worst_zone(observation).map(Action::Rebalance),
+            (Remedy::RebalanceAll, _) => Some(Action::RebalanceAll),
+        }
+    }
+
     pub fn services(&self) -> impl Iterator<Item = ServiceId> {
         (0..self.callees.len() as u32).map(ServiceId)
     }
 }
 
 /// The value in a column of the observation; 0 where there is no such column.
-pub(super) fn value(column: Option<usize>, observation: &[f32]) -> f32 {
+pub(crate) fn value(column: Option<usize>, observation: &[f32]) -> f32 {
     column.and_then(|column| observation.get(column)).copied().unwrap_or(0.0)
 }
 
