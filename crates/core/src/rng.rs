@@ -22,6 +22,8 @@ pub enum Stream {
     Exact = 8,
     /// A generated call graph, keyed by its seed.
     Topology = 16,
+    /// The order in which a search tries settings, keyed by its seed.
+    Search = 17,
 }
 
 /// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC'11).

@@ -16,6 +16,14 @@ pub enum EvaluationError {
         /// The setting.
         key: &'static str,
     },
+    /// A search's budget does not reach for its first candidates.
+    #[error("total_timesteps = {asked}; allowed: {least} or more for these levels")]
+    Budget {
+        /// Steps asked for.
+        asked: u64,
+        /// Steps that the first candidates and the last comparison take.
+        least: u64,
+    },
     /// The scenario has not that many levels of the kind asked for.
     #[error("{scenario}: the split {split} gave {found} of {asked} levels {kind}; allowed: a scenario that has them")]
     TooFewLevels {

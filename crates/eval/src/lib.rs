@@ -5,6 +5,7 @@
 //! list of levels, one [`EpisodeOutcome`] each, in the order of the levels. An episode's outcome depends on its level and
 //! its policy alone, so neither the number of threads nor the other levels can change it.
 
+mod calibrate;
 mod contender;
 mod episode;
 mod error;
@@ -23,6 +24,7 @@ mod table;
 mod throughput;
 pub mod validation;
 
+pub use calibrate::{Calibration, CalibrationConfig, calibrate};
 pub use contender::{Contender, PolicyError};
 pub use episode::EpisodeOutcome;
 pub use error::EvaluationError;

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use microcloud_core::{Action, Environment, FaultReport, FaultTarget, NodeId, ServiceId, Topology};
 
-use crate::threshold_rules::{RulesAgent, RulesState, ThresholdRulesConfig, ThresholdRulesError};
+use crate::{
+    Agent,
+    calibrated_rules::{CalibratedAgent, CalibratedConfig, CalibratedError, CalibratedState},
+};
 
 /// Decisions between two searches while a fault is active.
 const SEARCH_EVERY: u32 = 6;
@@ -27,8 +30,8 @@ pub trait PrivilegedPolicy: Send {
 ///
 /// It is a reference, not an upper bound.
 pub struct Oracle {
-    agent: RulesAgent,
-    state: RulesState,
+    agent: CalibratedAgent,
+    state: CalibratedState,
     seen: usize,
     searched: Option<u32>,
     observation: Vec<f32>,
@@ -40,8 +43,8 @@ impl Oracle {
     ///
     /// # Errors
     /// Rules that do not fit the topology.
-    pub fn new(rules: ThresholdRulesConfig, topology: &Arc<Topology>) -> Result<Self, ThresholdRulesError> {
-        let agent = RulesAgent::new(rules, topology)?;
+    pub fn new(rules: CalibratedConfig, topology: &Arc<Topology>) -> Result<Self, CalibratedError> {
+        let agent = CalibratedAgent::new(rules, topology)?;
         Ok(Self {
             state: agent.start(),
             agent,
@@ -188,6 +191,7 @@ mod tests {
     use microcloud_core::{Level, Scenario, Split};
 
     use super::*;
+    use crate::calibrated_rules::calibrated_for;
 
     type Outcome = Result<(), Box<dyn std::error::Error>>;
 
@@ -207,7 +211,7 @@ mod tests {
     #[test]
     fn it_stays_its_hand_until_a_fault_begins_and_plays_a_level_the_same_each_time() -> Outcome {
         let topology = Topology::new(Scenario::load("spine12")?)?;
-        let mut oracle = Oracle::new(ThresholdRulesConfig::default(), &topology)?;
+        let mut oracle = Oracle::new(calibrated_for("spine12"), &topology)?;
         let levels = topology.draw_levels(Split::Train, 1, 2, false);
         let first = play(levels[0], &topology, &mut oracle);
         play(levels[1], &topology, &mut oracle);
@@ -227,7 +231,7 @@ mod tests {
     #[test]
     fn it_never_intervenes_on_a_level_without_faults() -> Outcome {
         let topology = Topology::new(Scenario::load("spine12")?)?;
-        let mut oracle = Oracle::new(ThresholdRulesConfig::default(), &topology)?;
+        let mut oracle = Oracle::new(calibrated_for("spine12"), &topology)?;
         let level = topology.draw_levels(Split::Train, 1, 1, true)[0];
         assert!(play(level, &topology, &mut oracle).iter().all(|&action| action == 0));
         Ok(())
@@ -236,7 +240,7 @@ mod tests {
     #[test]
     fn a_search_tries_at_most_eight_legal_actions() -> Outcome {
         let topology = Topology::new(Scenario::load("spine12")?)?;
-        let mut oracle = Oracle::new(ThresholdRulesConfig::default(), &topology)?;
+        let mut oracle = Oracle::new(calibrated_for("spine12"), &topology)?;
         oracle.mask.fill(true);
         for level in topology.draw_levels(Split::Train, 2, 40, false) {
             let mut environment = Environment::new(Arc::clone(&topology));

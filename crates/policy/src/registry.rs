@@ -7,14 +7,23 @@ use thiserror::Error;
 
 use crate::{
     Agent, NoOp, Oracle, PerEnvironment, Policy, PrivilegedPolicy, RandomPolicy, ThresholdRules, ThresholdRulesConfig,
+    calibrated_rules::{CalibratedAgent, CalibratedConfig, CalibratedError, calibrated_for},
     scaler::{Scaler, ScalerConfig, ScalerError},
     supervisor::{Supervisor, SupervisorConfig, SupervisorError},
     threshold_rules::ThresholdRulesError,
 };
 
 /// The names that [`baseline`] knows.
-pub const BASELINE_NAMES: [&str; 7] =
-    ["no-op", "random", "threshold-rules", "supervisor", "autoscaler", "predictive-scaler", "oracle"];
+pub const BASELINE_NAMES: [&str; 8] = [
+    "no-op",
+    "random",
+    "threshold-rules",
+    "supervisor",
+    "autoscaler",
+    "predictive-scaler",
+    "calibrated-rules",
+    "oracle",
+];
 
 /// A baseline made for one topology.
 pub enum Baseline {
@@ -38,6 +47,9 @@ pub enum RegistryError {
     /// The topology's observation lacks what the policy's rules look at.
     #[error(transparent)]
     Rules(#[from] ThresholdRulesError),
+    /// Calibrated rules that do not fit the topology.
+    #[error(transparent)]
+    Calibrated(#[from] CalibratedError),
     /// A scaler's configuration is out of range.
     #[error(transparent)]
     Scaler(#[from] ScalerError),
@@ -62,9 +74,15 @@ pub fn baseline(name: &str, topology: &Arc<Topology>) -> Result<Baseline, Regist
         "predictive-scaler" => {
             observing("predictive-scaler", Scaler::new(ScalerConfig::predictive_scaler(), topology)?)
         }
-        "oracle" => Baseline::Privileged(Box::new(Oracle::new(ThresholdRulesConfig::default(), topology)?)),
+        "calibrated-rules" => observing("calibrated-rules", CalibratedAgent::new(own_rules(topology), topology)?),
+        "oracle" => Baseline::Privileged(Box::new(Oracle::new(own_rules(topology), topology)?)),
         _ => return Err(unknown(name)),
     })
+}
+
+/// What was calibrated for a topology's scenario.
+fn own_rules(topology: &Topology) -> CalibratedConfig {
+    calibrated_for(&topology.scenario().name)
 }
 
 fn observing<A: Agent + 'static>(name: &'static str, agent: A) -> Baseline {

@@ -7,7 +7,7 @@ use crate::detector::{Alarm, IncidentTarget, Severity};
 
 impl RulesAgent {
     /// The action that answers the worst incident, or the next one where that has none left and falling through is on.
-    pub(super) fn answer(&self, state: &RulesState, observation: &[f32], mask: &[bool]) -> Option<usize> {
+    pub(crate) fn answer(&self, state: &RulesState, observation: &[f32], mask: &[bool]) -> Option<usize> {
         let now_s = self.detector.time_s(&state.detector);
         let mut alarms: Vec<Alarm> = self
             .detector

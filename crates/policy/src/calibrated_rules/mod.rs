@@ -1,0 +1,126 @@
+//! The baseline calibrated-rules: threshold rules and a scaler, with every setting found by a search on train levels.
+//!
+//! Each built-in scenario has a file of its own, which `experiment calibrate` wrote; other scenarios get the settings that
+//! served generated clusters best. An incident is answered as threshold-rules answers it; where none wants an action, the
+//! scaler is asked, if there is one, and then what can be undone is undone.
+
+mod shipped;
+
+use std::sync::Arc;
+
+use microcloud_core::Topology;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+pub use shipped::calibrated_for;
+
+use crate::{
+    per_environment::Agent,
+    scaler::{Scaler, ScalerConfig, ScalerError, ScalerState},
+    threshold_rules::{RulesAgent, RulesState, ThresholdRulesConfig, ThresholdRulesError},
+};
+
+/// What the search may set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CalibratedConfig {
+    /// Rules, responses, and how one incident is chosen.
+    pub threshold_rules: ThresholdRulesConfig,
+    /// What scales services where no incident wants an action; nothing when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scaler: Option<ScalerConfig>,
+}
+
+/// Why calibrated rules could not be made.
+#[derive(Debug, Error)]
+pub enum CalibratedError {
+    /// Rules that do not fit the topology.
+    #[error(transparent)]
+    Rules(#[from] ThresholdRulesError),
+    /// A scaler's setting out of range.
+    #[error("scaler.{0}")]
+    Scaler(#[from] ScalerError),
+}
+
+impl CalibratedConfig {
+    /// The configuration in a TOML text.
+    ///
+    /// # Errors
+    /// What serde finds wrong with it, on one line.
+    pub fn from_toml(text: &str) -> Result<Self, String> {
+        toml::from_str(text).map_err(|error| error.message().replace('\n', " "))
+    }
+
+    /// The configuration as a TOML text that reads again to an equal one.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).unwrap_or_else(|error| format!("# {error}\n"))
+    }
+}
+
+impl From<ThresholdRulesConfig> for CalibratedConfig {
+    fn from(threshold_rules: ThresholdRulesConfig) -> Self {
+        Self { threshold_rules, scaler: None }
+    }
+}
+
+/// A configuration compiled for one topology; shared by all its environments.
+pub struct CalibratedAgent {
+    rules: RulesAgent,
+    scaler: Option<Scaler>,
+}
+
+/// One environment's memory of its episode; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct CalibratedState {
+    rules: RulesState,
+    scaler: Option<ScalerState>,
+}
+
+impl CalibratedAgent {
+    /// Compiles a configuration for a topology.
+    ///
+    /// # Errors
+    /// Rules that do not fit the topology, a scaler's setting out of range.
+    pub fn new(config: CalibratedConfig, topology: &Arc<Topology>) -> Result<Self, CalibratedError> {
+        let scaler = config.scaler.map(|scaler| Scaler::new(scaler, topology)).transpose()?;
+        Ok(Self { rules: RulesAgent::new(config.threshold_rules, topology)?, scaler })
+    }
+
+    /// Takes in an observation without acting on it.
+    pub fn observe(&self, state: &mut CalibratedState, observation: &[f32]) {
+        self.rules.observe(&mut state.rules, observation);
+        if let (Some(scaler), Some(state)) = (&self.scaler, &mut state.scaler) {
+            scaler.observe(state, observation);
+        }
+    }
+
+    /// The action to take now; nothing changes.
+    pub fn choose(&self, state: &CalibratedState, observation: &[f32], mask: &[bool]) -> usize {
+        let scaled = || self.scaler.as_ref()?.choose(state.scaler.as_ref()?, observation, mask);
+        self.rules
+            .answer(&state.rules, observation, mask)
+            .or_else(scaled)
+            .or_else(|| self.rules.tidy(&state.rules, observation, mask))
+            .unwrap_or(0)
+    }
+
+    /// Notes that an action was sent after the last observation, so that cooldowns count from it.
+    pub fn note(&self, state: &mut CalibratedState, action: usize) {
+        self.rules.note(&mut state.rules, action);
+    }
+}
+
+impl Agent for CalibratedAgent {
+    type State = CalibratedState;
+
+    fn start(&self) -> CalibratedState {
+        CalibratedState { rules: self.rules.start(), scaler: self.scaler.as_ref().map(Scaler::start) }
+    }
+
+    fn decide(&self, state: &mut CalibratedState, observation: &[f32], mask: &[bool]) -> usize {
+        self.observe(state, observation);
+        let action = self.choose(state, observation, mask);
+        self.note(state, action);
+        action
+    }
+}
