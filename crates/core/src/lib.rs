@@ -38,7 +38,7 @@ mod vector;
 pub use action::{Action, SHED_PERCENT};
 pub use audit::{Audit, Balance};
 pub use environment::{Environment, FaultReport, StepMetrics, TenantMetrics, Transition};
-pub use fault::{Card, FaultId, FaultTarget, Moves, Place, Remedy, Role, Step, Symptom};
+pub use fault::{Card, FaultId, FaultName, FaultTarget, Moves, Place, Remedy, Role, Step, Symptom};
 pub use hash::fnv1a;
 pub use ids::{NodeId, ServiceId, ZoneId};
 pub use level::{Level, LevelDraws, Split, Start};
@@ -46,7 +46,7 @@ pub use reward::RewardTerms;
 pub use rng::{CounterRng, Stream, mix_bits};
 pub use rules::Rule;
 pub use scenario::{
-    ActionSet, Autoscaler, Broker, Cache, Call, CallMode, Database, Fault, Faults, Health, Network, Node,
+    ActionSet, Admission, Autoscaler, Broker, Cache, Call, CallMode, Database, Fault, Faults, Health, Network, Node,
     OutlierEjection, RewardWeights, Scenario, ScenarioError, Service, ServiceClass, Sessions, Slo, Telemetry, Tenant,
     Workload, Zone,
 };

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     action::PADDING,
-    fault::TargetKind,
+    fault::{FaultId, TargetKind},
     lanes::{NODE_LANES, ZONE_LANES},
     rules,
 };
@@ -143,6 +143,7 @@ fn hosts(scenario: &Scenario) -> Check {
         let key = |field: &str| format!("zones.{}.{field}", zone.name);
         range(&key("shift_s"), zone.shift_s, 0.0, 600.0)?;
         range(&key("price"), zone.price, 0.0, 1000.0)?;
+        range(&key("startup_factor"), zone.startup_factor, 0.0, 100.0)?;
         range(&key("quota_cores"), zone.quota_cores.unwrap_or(1.0), 0.01, 1e7)?;
     }
     count("nodes", scenario.nodes.len(), NODE_LANES)?;
@@ -275,6 +276,12 @@ fn check_fault(scenario: &Scenario, index: usize, fault: &Fault) -> Check {
     range(&key("weight"), fault.weight, 0.0, 1e6)?;
     let (low, high) = fault.id.model().magnitude_range();
     interval(&key("magnitude"), fault.magnitude, low, high)?;
+    if let Some(spread) = fault.spread {
+        if fault.id != FaultId::F05 {
+            return Err(format!("{} = {spread}; allowed: only with id = \"F05\"", key("spread")));
+        }
+        range(&key("spread"), spread, 0.0, 1.0)?;
+    }
     interval(&key("blast_radius"), fault.blast_radius, 0.0, 1.0)?;
     interval(&key("onset_s"), fault.onset_s, 0.0, 1e6)?;
     interval(&key("ramp_s"), fault.ramp_s, 0.0, 1e6)?;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{COLLECTION_BEGINS, DELAY_STAGES, STARTUP_STAGES};
 use crate::{
     lanes::{NODE_LANES, ZONE_LANES, exp_scalar, f32x4},
-    scenario::{Call, CallMode, Service, ServiceClass},
+    scenario::{Admission, Call, CallMode, Service, ServiceClass},
     state::CallState,
 };
 
@@ -37,15 +37,19 @@ pub(crate) struct ServiceTable {
     pub queue_memory: f32,
     /// Whether a full queue alone brings memory to where collection begins.
     pub collects: bool,
-    /// Probability that a replica stays in its start-up stage for a tick.
-    pub startup_stay: f32,
-    /// Share of a tick's arrivals in a start-up stage that pass it within the tick.
-    pub startup_pass: f32,
+    /// Probability that a replica leaves its start-up stage in a tick, by node.
+    pub startup_leave: [f32; NODE_LANES],
+    /// Share of a tick's arrivals in a start-up stage that pass it within the tick, by node.
+    pub startup_pass: [f32; NODE_LANES],
     pub grace_s: f32,
     pub check_us: u64,
     pub check_timeout_s: f32,
     pub check_failures: usize,
-    pub check_successes: i32,
+    pub check_successes: usize,
+    /// Where the state keeps how many checks in a row those out of rotation passed.
+    pub first_pass_run: usize,
+    /// Whether replicas that have started get traffic only once they passed their checks.
+    pub admits_by_checks: bool,
     pub hit_ratio: f32,
     pub fill_step: f32,
     pub broker_depth: f32,
@@ -89,6 +93,13 @@ impl ServiceTable {
     /// Whether replicas are ours to start and stop.
     pub fn is_managed(&self) -> bool {
         self.class != ServiceClass::External
+    }
+
+    /// Where the state keeps the pass runs of a population: one share fewer than checks that bring a replica back.
+    pub fn pass_runs(&self, kind: usize) -> Range<usize> {
+        let length = self.check_successes - 1;
+        let from = self.first_pass_run + kind * length;
+        from..from + length
     }
 }
 
@@ -135,6 +146,8 @@ pub(crate) struct NodeTable {
     pub cores: f32,
     /// Price of a core.
     pub price: f32,
+    /// Factor on the seconds that replicas take to start on it.
+    pub startup_factor: f32,
 }
 
 /// A class of users.
@@ -199,6 +212,9 @@ pub(super) fn service_table(
         zone_replicas[node.zone] += replicas;
     }
     let stage_s = service.startup_s / STARTUP_STAGES as f32;
+    let by_node = |of: &dyn Fn(f32) -> f32| -> [f32; NODE_LANES] {
+        std::array::from_fn(|node| of(nodes.get(node).map_or(1.0, |node| node.startup_factor)))
+    };
     ServiceTable {
         class: service.class,
         present: f32x4::from(present),
@@ -221,13 +237,15 @@ pub(super) fn service_table(
         memory: service.memory,
         queue_memory: service.queue_memory,
         collects: service.memory + service.queue_memory > COLLECTION_BEGINS,
-        startup_stay: stay(stage_s, tick_s),
-        startup_pass: pass(stage_s, tick_s),
+        startup_leave: by_node(&|factor| 1.0 - stay(stage_s * factor, tick_s)),
+        startup_pass: by_node(&|factor| pass(stage_s * factor, tick_s)),
         grace_s: service.grace_s,
         check_us: (service.health.interval_s * 1e6) as u64,
         check_timeout_s: service.health.timeout_ms / 1000.0,
         check_failures: usize::from(service.health.failures),
-        check_successes: i32::from(service.health.successes),
+        check_successes: usize::from(service.health.successes).max(1),
+        first_pass_run: 0,
+        admits_by_checks: service.health.admission == Admission::Checks,
         hit_ratio: service.cache.as_ref().map_or(0.0, |cache| cache.hit_ratio),
         fill_step: service.cache.as_ref().map_or(0.0, |cache| 1.0 - exp_scalar(-tick_s / cache.fill_s)),
         broker_depth: service.broker.as_ref().map_or(0.0, |broker| broker.depth),
