@@ -5,8 +5,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BurnRateConfig, DeadManConfig, HealthCheckConfig, OutlierConfig, Rule, TextFileError, VoterMismatchConfig,
-    ZScoreConfig, read_text_file,
+    BurnRateConfig, DeadManConfig, HealthCheckConfig, OutlierConfig, Rule, SequenceConfig, TextFileError,
+    VoterMismatchConfig, ZScoreConfig, read_text_file,
 };
 use crate::ThresholdRulesConfig;
 
@@ -49,6 +49,9 @@ pub struct DetectorConfig {
     /// S3's z-score.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zscore: Option<ZScoreConfig>,
+    /// The learned sequence detector.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sequence: Option<SequenceConfig>,
     /// Run-length health checks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub health_check: Option<HealthCheckConfig>,
@@ -73,6 +76,7 @@ impl DetectorConfig {
             runs_on: None,
             rules: ThresholdRulesConfig::default().rules,
             zscore: Some(ZScoreConfig::default()),
+            sequence: Some(SequenceConfig::default()),
             health_check: Some(HealthCheckConfig::default()),
             voter_mismatch: Some(VoterMismatchConfig::default()),
             outlier: Some(OutlierConfig::default()),

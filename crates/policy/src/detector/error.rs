@@ -1,5 +1,7 @@
 //! Why a set of detectors could not be made.
 
+use std::path::PathBuf;
+
 use thiserror::Error;
 
 use super::{RuleError, TextFileError};
@@ -14,6 +16,14 @@ pub enum DetectorError {
     /// The file that describes the set cannot be read.
     #[error(transparent)]
     File(#[from] TextFileError),
+    /// The file can be read, and what it asks for cannot be made.
+    #[error("{}: {source}", path.display())]
+    InFile {
+        /// The file.
+        path: PathBuf,
+        /// What cannot be made.
+        source: Box<DetectorError>,
+    },
     /// A setting has a value with which the detector cannot work.
     #[error("{detector}.{key} = {value}; allowed: {allowed}")]
     Setting {
@@ -51,7 +61,11 @@ pub enum DetectorError {
 impl DetectorError {
     /// The exit code of a command that fails with this error: 3 for corrupt data, else 2.
     pub fn exit_code(&self) -> u8 {
-        if matches!(self, Self::Corrupt { .. }) { 3 } else { 2 }
+        match self {
+            Self::Corrupt { .. } => 3,
+            Self::InFile { source, .. } => source.exit_code(),
+            _ => 2,
+        }
     }
 
     /// A name that is not among those allowed.

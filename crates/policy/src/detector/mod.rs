@@ -6,6 +6,7 @@
 //! asks for, into one stream of incidents. Only observations enter, never the truth.
 
 mod action_success;
+mod anomaly;
 mod burn_rate;
 mod config;
 mod dead_man;
@@ -17,12 +18,14 @@ mod metric;
 mod observation_detector;
 mod rule;
 mod rule_file;
+pub mod sequence;
 mod set;
 mod text_file;
 mod voter;
 mod z_score;
 
 pub use action_success::ActionSuccess;
+pub use anomaly::AnomalyRow;
 pub use burn_rate::{BurnRate, BurnRateAlert, BurnRateConfig};
 pub use config::DetectorConfig;
 pub use dead_man::{DeadMan, DeadManConfig};
@@ -33,6 +36,7 @@ pub use incident::{Incident, IncidentRow, IncidentTarget};
 pub use observation_detector::{Check, ObservationDetector, Verdict};
 pub use rule::{LONGEST_WINDOW_S, Operator, Rule, RuleError, Severity};
 pub use rule_file::read_rules;
+pub use sequence::{SequenceConfig, SequenceDetector};
 pub use set::{DetectorSet, DetectorSetState, OpenIncident};
 pub use text_file::{TextFileError, TextFormat, read_text_file};
 pub use voter::{Divisor, Outlier, OutlierConfig, VoterMismatch, VoterMismatchConfig, z_scores};

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     BurnRate, Check, DeadMan, Detector, DetectorConfig, DetectorError, DetectorState, HealthCheck, Incident,
-    IncidentTarget, ObservationDetector, Outlier, RuleError, Verdict, VoterMismatch, ZScore, dead_man::host_column,
-    metric::decision_s,
+    IncidentTarget, ObservationDetector, Outlier, RuleError, SequenceDetector, Verdict, VoterMismatch, ZScore,
+    dead_man::host_column, metric::decision_s,
 };
 
 /// Threshold rules and other detectors compiled for one topology; shared by all its environments.
@@ -122,6 +122,9 @@ impl DetectorSet {
         if let Some(zscore) = &config.zscore {
             set.add(ZScore::new(zscore, topology)?)?;
         }
+        if let Some(sequence) = &config.sequence {
+            set.add(SequenceDetector::new(sequence, topology)?)?;
+        }
         if let Some(health_check) = &config.health_check {
             set.add(HealthCheck::new(health_check, topology)?)?;
         }
@@ -143,9 +146,10 @@ impl DetectorSet {
     /// Compiles the configuration in a TOML, JSON or YAML file.
     ///
     /// # Errors
-    /// As [`DetectorConfig::read`] and [`DetectorSet::new`].
+    /// As [`DetectorConfig::read`] and [`DetectorSet::new`], with the file's name before it.
     pub fn read(path: &Path, topology: &Arc<Topology>) -> Result<Self, DetectorError> {
-        Self::new(&DetectorConfig::read(path)?, topology)
+        let in_file = |source| DetectorError::InFile { path: path.to_owned(), source: Box::new(source) };
+        Self::new(&DetectorConfig::read(path)?, topology).map_err(in_file)
     }
 
     /// Adds a detector; states made before do not fit any more.
