@@ -61,7 +61,6 @@ fn every_detector_reports_into_one_stream_under_its_own_name() -> Outcome {
         "sequence",
         "health_check",
         "voter_mismatch",
-        "outlier",
         "burn_rate_fast",
         "burn_rate_slow",
         "dead_man",
@@ -69,6 +68,8 @@ fn every_detector_reports_into_one_stream_under_its_own_name() -> Outcome {
     for expected in of_all {
         assert!(found.iter().any(|name| name == expected), "{expected} is not among {found:?}");
     }
+    // One of n values lies at most √(n - 1) standard deviations off: of so few nodes none is an outlier.
+    assert!(topology.num_nodes() <= 5 && !found.iter().any(|name| name == "outlier"));
     let open = set.open(&state).find(|open| open.check.rule_name == "burn_rate_fast").ok_or("not open")?;
     let row = open.anomaly(&topology);
     assert_eq!((row.metric_name.as_str(), row.target.as_str(), row.confidence), ("global.error_ratio", "", 1.0));
