@@ -160,7 +160,10 @@ impl TensorReader<'_> {
 }
 
 /// The file `bytes`, which has no metadata, with `metadata` in the order of its keys.
-fn with_metadata(bytes: &[u8], metadata: &BTreeMap<&str, &str>) -> Result<Vec<u8>, safetensors::SafeTensorError> {
+pub(crate) fn with_metadata(
+    bytes: &[u8],
+    metadata: &BTreeMap<&str, &str>,
+) -> Result<Vec<u8>, safetensors::SafeTensorError> {
     // The crate takes a hash map, whose order differs from run to run.
     let (size, _) = SafeTensors::read_metadata(bytes)?;
     let (header, data) = bytes[8..].split_at(size);
@@ -173,6 +176,6 @@ fn with_metadata(bytes: &[u8], metadata: &BTreeMap<&str, &str>) -> Result<Vec<u8
     Ok([&(text.len() as u64).to_le_bytes(), text.as_slice(), data].concat())
 }
 
-fn little_endian<'a>(values: impl IntoIterator<Item = &'a f32>) -> Vec<u8> {
+pub(crate) fn little_endian<'a>(values: impl IntoIterator<Item = &'a f32>) -> Vec<u8> {
     values.into_iter().flat_map(|value| value.to_le_bytes()).collect()
 }

@@ -5,7 +5,7 @@ mod checkpoint;
 mod checkpoint_policy;
 mod distribution;
 mod error;
-mod file;
+pub(crate) mod file;
 mod normalizer;
 
 pub use actor_critic::{ActorCritic, Layer, Workspace};
