@@ -7,14 +7,15 @@ use thiserror::Error;
 
 use crate::{
     Agent, NoOp, Oracle, PerEnvironment, Policy, PrivilegedPolicy, RandomPolicy, ThresholdRules, ThresholdRulesConfig,
+    policy_engine::{PolicyEngine, PolicyEngineError, PolicySet},
     scaler::{Scaler, ScalerConfig, ScalerError},
     supervisor::{Supervisor, SupervisorConfig, SupervisorError},
     threshold_rules::ThresholdRulesError,
 };
 
 /// The names that [`baseline`] knows.
-pub const BASELINE_NAMES: [&str; 7] =
-    ["no-op", "random", "threshold-rules", "supervisor", "autoscaler", "predictive-scaler", "oracle"];
+pub const BASELINE_NAMES: [&str; 8] =
+    ["no-op", "random", "threshold-rules", "policy-engine", "supervisor", "autoscaler", "predictive-scaler", "oracle"];
 
 /// A baseline made for one topology.
 pub enum Baseline {
@@ -38,6 +39,9 @@ pub enum RegistryError {
     /// The topology's observation lacks what the policy's rules look at.
     #[error(transparent)]
     Rules(#[from] ThresholdRulesError),
+    /// A policy of the engine does not fit the topology.
+    #[error(transparent)]
+    PolicyEngine(#[from] PolicyEngineError),
     /// A scaler's configuration is out of range.
     #[error(transparent)]
     Scaler(#[from] ScalerError),
@@ -57,6 +61,10 @@ pub fn baseline(name: &str, topology: &Arc<Topology>) -> Result<Baseline, Regist
         "threshold-rules" => {
             Baseline::Observing(Box::new(ThresholdRules::new(ThresholdRulesConfig::default(), topology)?))
         }
+        "policy-engine" => observing(
+            "policy-engine",
+            PolicyEngine::new(PolicySet::shipped().map_err(PolicyEngineError::from)?, topology)?,
+        ),
         "supervisor" => observing("supervisor", Supervisor::new(SupervisorConfig::default(), topology)?),
         "autoscaler" => observing("autoscaler", Scaler::new(ScalerConfig::autoscaler(), topology)?),
         "predictive-scaler" => {
