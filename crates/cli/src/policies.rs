@@ -1,4 +1,4 @@
-//! The policies that a user names: a baseline, a folder under `policies/`, a checkpoint folder or a run folder.
+//! The policies that a user names: a baseline, a YAML file, a folder under `policies/`, a checkpoint folder or a run folder.
 
 use std::path::{Path, PathBuf};
 
@@ -12,11 +12,11 @@ use crate::Failure;
 pub enum NamedPolicy {
     /// A baseline's name.
     Baseline(&'static str),
-    /// The folder of a checkpoint, a run or a released policy.
+    /// The folder of a checkpoint, a run or a released policy, or a YAML file of policies.
     Folder(PathBuf),
 }
 
-/// The policy that a user names: a baseline, a path, or a folder under `policies/`, the first of them that there is.
+/// The policy that a user names: a baseline, a path, or a folder or file under `policies/`, the first of them that there is.
 ///
 /// # Errors
 /// A name that means nothing; the message lists those that do, and the nearest.
@@ -36,8 +36,15 @@ pub fn find_policy(policy: &str) -> Result<NamedPolicy, Failure> {
 pub fn contender(policy: &str) -> Result<Contender, Failure> {
     Ok(match find_policy(policy)? {
         NamedPolicy::Baseline(name) => Contender::baseline(name)?,
+        NamedPolicy::Folder(file) if is_policy_file(&file) => Contender::policy_file(&file).map_err(Failure::usage)?,
         NamedPolicy::Folder(folder) => Contender::checkpoint(&folder)?,
     })
+}
+
+/// Whether a path is a YAML file, which the policy engine plays.
+fn is_policy_file(path: &Path) -> bool {
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    path.is_file() && matches!(ending, Some("yaml" | "yml"))
 }
 
 fn unknown(policy: &str) -> Failure {
@@ -51,7 +58,7 @@ fn unknown(policy: &str) -> Failure {
     let nearest = nearest_name(policy, allowed.iter().map(String::as_str));
     let hint = nearest.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
     Failure::usage(format!(
-        "unknown policy `{policy}`{hint}; allowed: {}, a checkpoint folder or a run folder",
+        "unknown policy `{policy}`{hint}; allowed: {}, a YAML file of policies, a checkpoint folder or a run folder",
         allowed.join(", ")
     ))
 }

@@ -14,6 +14,7 @@ use microcloud_core::{Level, Scenario, Split, Topology};
 use microcloud_eval::{Contender, mean_return};
 use microcloud_policy::{
     BASELINE_NAMES, PerEnvironment, Policy,
+    policy_engine::{PolicyEngine, PolicySet},
     scaler::{Scaler, ScalerConfig},
     supervisor::{Supervisor, SupervisorConfig},
 };
@@ -109,10 +110,78 @@ fn start(name: &str) -> Result<(Value, Vec<Setting>), Box<dyn Error>> {
                 ),
             ],
         ),
+        "policy-engine" => {
+            let shipped = PolicySet::shipped()?;
+            let mut settings = Vec::new();
+            for (index, policy) in shipped.policies.iter().enumerate() {
+                let own = |key: &str| format!("/policies/{index}/{key}");
+                let (actions, conditions) = alternatives(&policy.name);
+                settings.push(setting(&own("enabled"), json!([true, false])));
+                settings.push(setting(&own("cooldown"), json!([30.0, 60.0, 120.0, 300.0, 600.0, 1200.0])));
+                settings.push(setting(&own("action"), actions));
+                settings.push(setting(&own("condition"), conditions));
+            }
+            (serde_json::to_value(shipped)?, settings)
+        }
         _ => {
-            return Err(format!("unknown baseline `{name}`; allowed: supervisor, autoscaler, predictive-scaler").into());
+            return Err(format!(
+                "unknown baseline `{name}`; allowed: policy-engine, supervisor, autoscaler, predictive-scaler"
+            )
+            .into());
         }
     })
+}
+
+/// Actions and conditions worth trying for a policy of the engine.
+fn alternatives(name: &str) -> (Value, Value) {
+    let node = json!(["drain_node", "rebalance", "rebalance_all"]);
+    let service = json!(["restart_container", "scale_up", "rebalance_all", "drain_node", "rebalance"]);
+    match name {
+        "node-taken-back" => (node, json!(["node.notice > 0"])),
+        "node-disagrees" => (node, json!(["node.mismatch > 0.02", "node.mismatch > 0.05", "node.mismatch > 0.1"])),
+        "node-disk-full" => (node, json!(["node.disk > 0.8", "node.disk > 0.9", "node.disk > 0.95"])),
+        "node-hot" => {
+            (node, json!(["node.cpu_pressure > 0.75", "node.cpu_pressure > 0.85", "node.cpu_pressure > 0.95"]))
+        }
+        "zone-failing" => {
+            (node, json!(["zone.error_ratio > 0.05", "zone.error_ratio > 0.1", "zone.error_ratio > 0.2"]))
+        }
+        "memory-high" => (service, json!(["memory > 0.75", "memory > 0.8", "memory > 0.85", "memory > 0.9"])),
+        "cpu-high" => (
+            service,
+            json!([
+                "cpu > 0.65",
+                "cpu > 0.7",
+                "cpu > 0.75",
+                "cpu > 0.8",
+                "cpu > 0.85",
+                "cpu > 0.9",
+                "cpu_30s > 0.65",
+                "cpu_30s > 0.75",
+                "cpu_30s > 0.85",
+                "queue > 0.5",
+            ]),
+        ),
+        "errors-high" | "errors-critical" => (
+            service,
+            json!([
+                "error_rate > 0.05",
+                "error_rate > 0.1",
+                "error_rate > 0.2",
+                "error_rate > 0.4",
+                "error_rate_30s > 0.05",
+                "error_rate_30s > 0.1",
+                "error_rate_30s > 0.2",
+                "error_rate_30s > 0.4",
+            ]),
+        ),
+        "not-in-rotation" => (service, json!(["ready < 0.9", "ready < 0.7", "ready < 0.5", "ready < 0.3"])),
+        "latency-high" => (
+            json!(["alert", "restart_container", "scale_up", "rebalance_all", "drain_node"]),
+            json!(["latency > 0.5", "latency > 1", "latency_30s > 0.5", "latency_30s > 1", "latency_30s > 2"]),
+        ),
+        _ => (json!([]), json!([])),
+    }
 }
 
 /// The baseline with this configuration.
@@ -121,6 +190,10 @@ fn contender(name: &str, config: &Value) -> Contender {
     Contender::new(name.clone(), move |topology| {
         let config = config.clone();
         let policy: Box<dyn Policy> = match name.as_str() {
+            "policy-engine" => {
+                let set: PolicySet = serde_json::from_value(config)?;
+                Box::new(PerEnvironment::new("policy-engine", PolicyEngine::new(set, topology)?))
+            }
             "supervisor" => {
                 let config: SupervisorConfig = serde_json::from_value(config)?;
                 Box::new(PerEnvironment::new("supervisor", Supervisor::new(config, topology)?))

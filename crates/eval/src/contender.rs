@@ -9,8 +9,9 @@ use std::{
 
 use microcloud_core::Topology;
 use microcloud_policy::{
-    Baseline, Policy, PrivilegedPolicy, RegistryError, baseline, check_baseline_name,
+    Baseline, PerEnvironment, Policy, PrivilegedPolicy, RegistryError, baseline, check_baseline_name,
     network::{CheckpointError, CheckpointPolicy, POLICY_FILE, PolicyFile, resolve, verified_file},
+    policy_engine::{PolicyEngine, PolicyFileError, PolicySet},
 };
 
 /// What the maker of a policy may answer with.
@@ -57,6 +58,17 @@ impl Contender {
         let owned = name.to_owned();
         let make = move |topology: &Arc<Topology>| baseline(&owned, topology).map_err(PolicyError::from);
         Ok(Self { name: name.to_owned(), make: Arc::new(make), in_turn: false })
+    }
+
+    /// The policies of a YAML file, played by the policy engine and named `policy-engine:<file>`.
+    ///
+    /// # Errors
+    /// A file that cannot be read or that has a mistake; whether it fits a scenario shows when it is made for one.
+    pub fn policy_file(file: &Path) -> Result<Self, PolicyFileError> {
+        let policies = PolicySet::read(file)?;
+        Ok(Self::new(format!("policy-engine:{}", file.display()), move |topology| {
+            Ok(Box::new(PerEnvironment::new("policy-engine", PolicyEngine::new(policies.clone(), topology)?)))
+        }))
     }
 
     /// The trained policy of a checkpoint folder, a run folder or a released policy, named `<algo>:<folder>`.

@@ -8,6 +8,7 @@ mod no_op;
 mod oracle;
 pub mod per_environment;
 mod policy;
+pub mod policy_engine;
 mod random;
 mod registry;
 pub mod scaler;

@@ -8,19 +8,23 @@ use thiserror::Error;
 use crate::{
     Agent, NoOp, Oracle, PerEnvironment, Policy, PrivilegedPolicy, RandomPolicy, ThresholdRules, ThresholdRulesConfig,
     calibrated_rules::{CalibratedAgent, CalibratedConfig, CalibratedError, calibrated_for},
+    policy_engine::{PolicyEngine, PolicyEngineError, PolicySet},
     scaler::{Scaler, ScalerConfig, ScalerError},
     supervisor::{Supervisor, SupervisorConfig, SupervisorError},
     threshold_rules::ThresholdRulesError,
 };
 
 /// The names that [`baseline`] knows.
-pub const BASELINE_NAMES: [&str; 8] = [
+pub const BASELINE_NAMES: [&str; 11] = [
     "no-op",
     "random",
     "threshold-rules",
+    "policy-engine",
     "supervisor",
     "autoscaler",
     "predictive-scaler",
+    "planner",
+    "bandit",
     "calibrated-rules",
     "oracle",
 ];
@@ -50,6 +54,9 @@ pub enum RegistryError {
     /// Calibrated rules that do not fit the topology.
     #[error(transparent)]
     Calibrated(#[from] CalibratedError),
+    /// A policy of the engine does not fit the topology.
+    #[error(transparent)]
+    PolicyEngine(#[from] PolicyEngineError),
     /// A scaler's configuration is out of range.
     #[error(transparent)]
     Scaler(#[from] ScalerError),
@@ -69,6 +76,10 @@ pub fn baseline(name: &str, topology: &Arc<Topology>) -> Result<Baseline, Regist
         "threshold-rules" => {
             Baseline::Observing(Box::new(ThresholdRules::new(ThresholdRulesConfig::default(), topology)?))
         }
+        "policy-engine" => observing(
+            "policy-engine",
+            PolicyEngine::new(PolicySet::shipped().map_err(PolicyEngineError::from)?, topology)?,
+        ),
         "supervisor" => observing("supervisor", Supervisor::new(SupervisorConfig::default(), topology)?),
         "autoscaler" => observing("autoscaler", Scaler::new(ScalerConfig::autoscaler(), topology)?),
         "predictive-scaler" => {

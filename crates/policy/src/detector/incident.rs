@@ -101,7 +101,7 @@ impl IncidentTarget {
     }
 
     /// The targets of a kind, in the topology's order; none where the kind is unknown.
-    pub(super) fn of_kind(kind: &str, topology: &Topology) -> Vec<Self> {
+    pub(crate) fn of_kind(kind: &str, topology: &Topology) -> Vec<Self> {
         match kind {
             "global" => vec![IncidentTarget::Global],
             "service" => (0..topology.num_services() as u32).map(|id| IncidentTarget::Service(ServiceId(id))).collect(),
@@ -112,7 +112,7 @@ impl IncidentTarget {
     }
 
     /// The name of one of the target's observation features.
-    pub(super) fn feature(self, topology: &Topology, feature: &str) -> String {
+    pub(crate) fn feature(self, topology: &Topology, feature: &str) -> String {
         match self {
             IncidentTarget::Global => format!("global.{feature}"),
             _ => format!("{}.{}.{feature}", self.kind(), self.name(topology)),
