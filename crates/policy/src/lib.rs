@@ -4,6 +4,7 @@ pub mod detector;
 pub mod network;
 mod no_op;
 mod oracle;
+pub mod plan;
 mod policy;
 mod random;
 mod registry;
