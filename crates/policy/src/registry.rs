@@ -6,12 +6,12 @@ use microcloud_core::Topology;
 use thiserror::Error;
 
 use crate::{
-    NoOp, Oracle, Policy, PrivilegedPolicy, RandomPolicy, ThresholdRules, ThresholdRulesConfig,
-    threshold_rules::ThresholdRulesError,
+    NoOp, Oracle, Planner, PlannerConfig, Policy, PrivilegedPolicy, RandomPolicy, ThresholdRules, ThresholdRulesConfig,
+    planner::PlannerError, threshold_rules::ThresholdRulesError,
 };
 
 /// The names that [`baseline`] knows.
-pub const BASELINE_NAMES: [&str; 4] = ["no-op", "random", "threshold-rules", "oracle"];
+pub const BASELINE_NAMES: [&str; 5] = ["no-op", "random", "threshold-rules", "planner", "oracle"];
 
 /// A baseline made for one topology.
 pub enum Baseline {
@@ -35,6 +35,9 @@ pub enum RegistryError {
     /// The topology's observation lacks what the policy's rules look at.
     #[error(transparent)]
     Rules(#[from] ThresholdRulesError),
+    /// The topology's observation lacks what the planner's agents look at.
+    #[error(transparent)]
+    Planner(#[from] PlannerError),
 }
 
 /// The baseline of that name for a topology.
@@ -48,6 +51,7 @@ pub fn baseline(name: &str, topology: &Arc<Topology>) -> Result<Baseline, Regist
         "threshold-rules" => {
             Baseline::Observing(Box::new(ThresholdRules::new(ThresholdRulesConfig::default(), topology)?))
         }
+        "planner" => Baseline::Observing(Box::new(Planner::new(PlannerConfig::default(), topology)?)),
         "oracle" => Baseline::Privileged(Box::new(Oracle::new(ThresholdRulesConfig::default(), topology)?)),
         _ => return Err(unknown(name)),
     })

@@ -395,8 +395,9 @@ fn whatever_is_submitted_nothing_panics_and_only_legal_actions_are_sent() -> Out
         let observation: Vec<f32> = (0..topology.observation_size() as u64)
             .map(|column| (mix_bits(seed ^ mix_bits(column)) % 1000) as f32 / 1000.0)
             .collect();
-        let mask: Vec<bool> =
-            (0..topology.num_actions() as u64).map(|action| action == 0 || mix_bits(seed ^ action) % 2 == 0).collect();
+        let mask: Vec<bool> = (0..topology.num_actions() as u64)
+            .map(|action| action == 0 || mix_bits(seed ^ action).is_multiple_of(2))
+            .collect();
         let action = dispatcher.act(&observation, &mask)?;
         assert!(mask[action]);
         if seed % 97 == 0 {
