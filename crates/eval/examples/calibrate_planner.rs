@@ -53,7 +53,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let before = value;
         for coordinate in coordinates(&best) {
             let from = best.clone();
-            for option in &coordinate.options {
+            for (number, option) in coordinate.options.iter().enumerate() {
                 let mut changed = from.clone();
                 option(&mut changed);
                 if changed == from {
@@ -64,7 +64,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 }
                 let changed_value = judge.value(&changed)?;
                 if changed_value > value + 1e-6 {
-                    eprintln!("  {value:.3} -> {changed_value:.3} by {}", coordinate.name);
+                    eprintln!("  {value:.3} -> {changed_value:.3} by option {number} of {}", coordinate.name);
                     (best, value) = (changed, changed_value);
                 }
             }

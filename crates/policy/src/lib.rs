@@ -1,5 +1,7 @@
 //! What maps an observation to an action: scripted baselines and networks read from safetensors.
 
+pub mod approval;
+pub mod authority;
 pub mod detector;
 pub mod network;
 mod no_op;

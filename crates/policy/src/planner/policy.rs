@@ -150,7 +150,7 @@ impl PlannerAgent {
         &self.script
     }
 
-    fn observe(&self, state: &mut PlannerState, observation: &[f32]) {
+    pub(super) fn observe(&self, state: &mut PlannerState, observation: &[f32]) {
         self.logs.detector().observe(&mut state.logs, observation);
         self.metrics.detector().observe(&mut state.metrics, observation);
         let now_s = state.dispatcher.time_s();

@@ -19,6 +19,8 @@ pub struct ScriptedPlanner {
     pub(super) config: PlannerConfig,
     /// Calls on the longest way from a service that nobody calls, by service.
     depths: BTreeMap<String, usize>,
+    /// Actions that the scenario has, in words: nobody restarts an external service.
+    actions: BTreeSet<String>,
     /// Names of the services that each service calls.
     callees: BTreeMap<String, BTreeSet<String>>,
 }
@@ -27,6 +29,7 @@ pub struct ScriptedPlanner {
 pub(super) struct Draft<'a> {
     pub situation: &'a Situation,
     pub steps: Vec<Step>,
+    actions: &'a BTreeSet<String>,
     /// The last step of each service's chain.
     tails: BTreeMap<String, String>,
 }
@@ -46,13 +49,21 @@ impl ScriptedPlanner {
             let called = topology.callees(ServiceId(service as u32)).map(|callee| names[callee.index()].clone());
             callees.insert(name.clone(), called.collect());
         }
-        Self { config, depths: names.iter().cloned().zip(depths).collect(), callees }
+        let meanings = topology.action_meanings().iter().enumerate();
+        let usable = meanings.filter(|&(action, _)| topology.action(action).is_some());
+        Self {
+            config,
+            depths: names.iter().cloned().zip(depths).collect(),
+            actions: usable.map(|(_, meaning)| meaning.clone()).collect(),
+            callees,
+        }
     }
 
     /// The plan for an incident text in JSON; none where nothing is to be done.
     pub fn plan(&self, text: &str) -> Option<String> {
         let situation = Situation::from_text(text);
-        let mut draft = Draft { situation: &situation, steps: Vec::new(), tails: BTreeMap::new() };
+        let (steps, tails) = (Vec::new(), BTreeMap::new());
+        let mut draft = Draft { situation: &situation, steps, actions: &self.actions, tails };
         let mut answered = Vec::new();
         for (target, incidents) in self.targets(&situation) {
             if draft.is_settling(target, self.config.choice.settle_s) {
@@ -166,9 +177,10 @@ impl ScriptedPlanner {
 }
 
 impl Draft<'_> {
-    /// Whether an action is legal, not in the plan yet and cooled down.
+    /// Whether an action exists, is legal, not in the plan yet and cooled down.
     pub fn may_send(&self, action: &str, cooldown_s: f64) -> bool {
-        !self.situation.not_legal.iter().any(|other| other == action)
+        self.actions.contains(action)
+            && !self.situation.not_legal.iter().any(|other| other == action)
             && !self.steps.iter().any(|step| step.action == action)
             && self.ago_s(action).is_none_or(|ago_s| ago_s >= cooldown_s)
     }
