@@ -1,5 +1,7 @@
 //! What maps an observation to an action: scripted baselines and networks read from safetensors.
 
+pub mod approval;
+pub mod authority;
 pub mod calibrated_rules;
 pub mod detector;
 pub mod forecast;
@@ -7,6 +9,8 @@ pub mod network;
 mod no_op;
 mod oracle;
 pub mod per_environment;
+pub mod plan;
+pub mod planner;
 mod policy;
 pub mod policy_engine;
 mod random;
@@ -18,6 +22,7 @@ pub mod threshold_rules;
 pub use no_op::NoOp;
 pub use oracle::{Oracle, PrivilegedPolicy};
 pub use per_environment::{Agent, PerEnvironment};
+pub use planner::{Planner, PlannerConfig};
 pub use policy::Policy;
 pub use random::RandomPolicy;
 pub use registry::{BASELINE_NAMES, Baseline, RegistryError, baseline, check_baseline_name, nearest_name};

@@ -21,4 +21,12 @@ pub trait Policy: Send {
         episode_starts: &[bool],
         actions: &mut [usize],
     );
+
+    /// Why the last action of an environment was chosen, in words; none where the policy cannot say.
+    ///
+    /// `row` is the environment's place in the batch.
+    fn reason(&self, row: usize) -> Option<String> {
+        let _ = row;
+        None
+    }
 }

@@ -6,8 +6,10 @@ use microcloud_core::Topology;
 use thiserror::Error;
 
 use crate::{
-    Agent, NoOp, Oracle, PerEnvironment, Policy, PrivilegedPolicy, RandomPolicy, ThresholdRules, ThresholdRulesConfig,
+    Agent, NoOp, Oracle, PerEnvironment, Planner, PlannerConfig, Policy, PrivilegedPolicy, RandomPolicy,
+    ThresholdRules, ThresholdRulesConfig,
     calibrated_rules::{CalibratedAgent, CalibratedConfig, CalibratedError, calibrated_for},
+    planner::PlannerError,
     policy_engine::{PolicyEngine, PolicyEngineError, PolicySet},
     scaler::{Scaler, ScalerConfig, ScalerError},
     supervisor::{Supervisor, SupervisorConfig, SupervisorError},
@@ -63,6 +65,9 @@ pub enum RegistryError {
     /// The supervisor's configuration is out of range.
     #[error(transparent)]
     Supervisor(#[from] SupervisorError),
+    /// The topology's observation lacks what the planner's agents look at.
+    #[error(transparent)]
+    Planner(#[from] PlannerError),
 }
 
 /// The baseline of that name for a topology.
@@ -85,6 +90,7 @@ pub fn baseline(name: &str, topology: &Arc<Topology>) -> Result<Baseline, Regist
         "predictive-scaler" => {
             observing("predictive-scaler", Scaler::new(ScalerConfig::predictive_scaler(), topology)?)
         }
+        "planner" => Baseline::Observing(Box::new(Planner::new(PlannerConfig::default(), topology)?)),
         "calibrated-rules" => observing("calibrated-rules", CalibratedAgent::new(own_rules(topology), topology)?),
         "oracle" => Baseline::Privileged(Box::new(Oracle::new(own_rules(topology), topology)?)),
         _ => return Err(unknown(name)),
