@@ -12,6 +12,7 @@ mod evaluate;
 mod faults;
 mod file;
 pub mod instructions;
+pub mod oats;
 pub mod picture;
 mod play;
 mod record;
