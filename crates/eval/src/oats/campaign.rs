@@ -20,7 +20,8 @@ pub(super) const DOWN: u8 = 2;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Condition {
-    /// Seconds from the episode's start at which the services are struck.
+    /// Seconds from the episode's start; the services are struck in the last tick of the decision that this lies in, so that
+    /// nobody can have mended anything by the time the environment is asked what is struck.
     pub onset_s: f32,
     /// Seconds until what nobody has mended ends by itself.
     pub duration_s: f32,
@@ -177,6 +178,8 @@ pub fn campaign(
 pub(super) struct Conditions {
     names: Vec<String>,
     services: Vec<usize>,
+    tick_s: f32,
+    decision_s: f32,
     /// By factor and level, the condition's place in [`CONDITIONS`].
     conditions: Vec<Vec<u8>>,
 }
@@ -184,7 +187,11 @@ pub(super) struct Conditions {
 impl Conditions {
     fn new(topology: &Topology, design: &Design) -> Result<Self, OatsError> {
         let problem = |problem: String| OatsError::Unplayable { scenario: topology.scenario().name.clone(), problem };
-        let mut table = Self { names: Vec::new(), services: Vec::new(), conditions: Vec::new() };
+        let scenario = topology.scenario();
+        let tick_s = scenario.tick_ms as f32 / 1000.0;
+        let decision_s = tick_s * scenario.decision_ticks as f32;
+        let (names, services, conditions) = (Vec::new(), Vec::new(), Vec::new());
+        let mut table = Self { names, services, tick_s, decision_s, conditions };
         for factor in &design.factors {
             let allowed: Vec<&str> = topology.service_names().iter().map(String::as_str).collect();
             let service = topology.service(&factor.name);
@@ -202,10 +209,11 @@ impl Conditions {
     }
 
     fn faults(&self, row: &[u8], condition: &Condition) -> Vec<FaultPlan> {
+        // In the middle of the decision's last tick, which no rounding turns into another.
+        let onset_s = ((condition.onset_s / self.decision_s).floor() + 1.0) * self.decision_s - 0.5 * self.tick_s;
         let of = |(place, &level): (usize, &u8)| {
-            let plan = |id, magnitude| {
-                FaultPlan::new(id, Some(&self.names[place]), magnitude, condition.onset_s, condition.duration_s)
-            };
+            let plan =
+                |id, magnitude| FaultPlan::new(id, Some(&self.names[place]), magnitude, onset_s, condition.duration_s);
             match self.conditions[place][usize::from(level)] {
                 DEGRADED => Some(plan(FaultId::F05, condition.degraded_ms).with_blast_radius(condition.degraded_ratio)),
                 DOWN => Some(plan(FaultId::F04, 1.0)),

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Campaign, Design, Played};
+use super::{Campaign, Design, Played, balanced_strength};
 use crate::statistics::mean;
 
 /// The main effects of a campaign.
@@ -35,8 +35,9 @@ pub struct EffectTable {
     pub factors: Vec<FactorEffect>,
     /// Share of the sum of squares that goes with the levels played, that is with load and noise.
     pub level_share: f64,
-    /// Share that no factor alone explains: interactions that are not confounded with one, and chance.
-    pub rest_share: f64,
+    /// Share that no factor alone explains: interactions that are not confounded with one, and chance. None where the rows
+    /// that ran are not balanced, since shares then overlap.
+    pub rest_share: Option<f64>,
 }
 
 /// The main effect of one factor.
@@ -148,6 +149,9 @@ fn effect_table(
     }
     let of_level = |&level: &u64| squares(&group(&|played| played.outcome.level.number() == level));
     let level_share = share(campaign.levels.iter().map(of_level).sum());
+    let rows: Vec<Vec<u8>> = episodes.iter().map(|(played, _)| played.executed.clone()).collect();
+    let levels: Vec<usize> = design.factors.iter().map(|factor| factor.levels.len()).collect();
+    let is_balanced = balanced_strength(&rows, &levels) >= 2;
     let explained: f64 = factors.iter().map(|factor| factor.share).sum();
     EffectTable {
         policy: policy.to_owned(),
@@ -157,7 +161,7 @@ fn effect_table(
         total_sum_of_squares: total,
         factors,
         level_share,
-        rest_share: if total > 0.0 { 1.0 - explained - level_share } else { 0.0 },
+        rest_share: (is_balanced && total > 0.0).then_some(1.0 - explained - level_share),
     }
 }
 
@@ -222,7 +226,10 @@ mod tests {
         let total = 108.0 + 4.0 + 1.125;
         assert!((table.total_sum_of_squares - total).abs() < 1e-9);
         assert!((table.factors[0].share - 108.0 / total).abs() < 1e-12);
-        assert!((table.level_share - 1.125 / total).abs() < 1e-12 && table.rest_share.abs() < 1e-12);
+        assert!(
+            (table.level_share - 1.125 / total).abs() < 1e-12
+                && table.rest_share.is_some_and(|rest| rest.abs() < 1e-12)
+        );
         Ok(())
     }
 
@@ -236,6 +243,7 @@ mod tests {
         let factor = effects.tables[1].factors.iter().find(|factor| factor.factor == "a").cloned();
         let levels = factor.map(|factor| (factor.range, factor.levels[0].episodes, factor.levels[2].mean));
         assert_eq!(levels, Some((0.0, 18, None)));
+        assert_eq!(effects.tables[1].rest_share, None);
         // Nobody had a figure for availability.
         assert_eq!((effects.tables[0].episodes, effects.tables[0].mean), (0, 0.0));
         Ok(())

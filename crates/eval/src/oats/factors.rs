@@ -229,3 +229,57 @@ pub(super) fn unknown(key: &str, name: &str, kind: &str, allowed: &[&str]) -> St
     let nearest = nearest_name(name, allowed.iter().copied()).map(str::to_owned);
     format!("{key}: no such {kind} `{name}`{}; allowed: {}", did_you_mean(&nearest), allowed.join(", "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oats::{Array, design};
+
+    fn said(text: &str) -> String {
+        Factors::from_toml(text, "file.toml").map(|_| String::new()).unwrap_or_else(|error| error.to_string())
+    }
+
+    #[test]
+    fn mistakes_in_a_file_name_the_key_and_what_is_allowed() {
+        let with = |rest: &str| {
+            format!(
+                "factors = [{{ name = \"a\", levels = [\"0\", \"1\"] }}, {{ name = \"b\", levels = [\"low\", \"high\"] }}]\n{rest}"
+            )
+        };
+        for (text, words) in [
+            ("factors = []".to_owned(), "factors: 0 entries; allowed: 2 to 40"),
+            ("zones = -1".to_owned(), "line 1:"),
+            (with("colour = 1"), "line 2: unknown field `colour`"),
+            (with("").replace("\"b\"", "\"a\""), "factors: `a` stands there twice"),
+            (with("").replace("\"1\"", "\"0\""), "levels of `a`: `0` stands there twice"),
+            (with("").replace(", \"1\"", ""), "levels of `a`: 1 entries; allowed: 2 to 16"),
+            (with("constraints = [{ when = {}, min_zones = 2 }]"), "constraints[0].when: empty"),
+            (with("constraints = [{ when = { a = \"0\" } }]"), "constraints[0].requires: empty"),
+            (
+                with("constraints = [{ when = { b = \"hgh\" }, min_zones = 2 }]"),
+                "constraints[0].when: no such level of `b` `hgh`; did you mean `high`?; allowed: low, high",
+            ),
+            (
+                with("constraints = [{ when = { a = \"0\" }, requires = { c = [\"1\"] } }]"),
+                "constraints[0].requires: no such factor `c`",
+            ),
+        ] {
+            let message = said(&text);
+            assert!(message.starts_with("file.toml: ") && message.contains(words), "{words}: {message}");
+            assert!(!message.contains('\n'), "{message}");
+        }
+    }
+
+    #[test]
+    fn an_orthogonal_array_cannot_leave_out_a_forbidden_row() -> Result<(), OatsError> {
+        let text = r#"
+            factors = [{ name = "a", levels = ["0", "1", "2"] }, { name = "b", levels = ["0", "1", "2"] }]
+            constraints = [{ when = { a = "1" }, requires = { b = ["0", "1"] } }]
+        "#;
+        let factors = Factors::from_toml(text, "test")?;
+        let message = design(Array::L9, &factors).map(|_| ()).map_err(|error| error.to_string());
+        assert!(message.is_err_and(|text| text.contains("constraint 1 forbids row 6; allowed: --array pairwise")));
+        assert_eq!(design(Array::Pairwise, &factors)?.rows.len(), 8);
+        Ok(())
+    }
+}

@@ -9,7 +9,8 @@ pub fn page(certificate: &Certificate, campaign: &Campaign, effects: &Effects, c
     let condition = &campaign.condition;
     let mut text = format!(
         "# What makes recovery hard: {}\n\nMade by `{command}`.\n\n\
-         {} rows of {} over {} services, played on {} level(s) by each policy: {} episodes. {} s after an episode's start \
+         {} rows of {} over {} services, played on {} level(s) by each policy: {} episodes. In the decision {} s after an \
+         episode's start \
          every service of a row that is `down` loses all its replicas (F04), and of one that is `degraded` {:.0} % of the \
          replicas, at least one, take {} ms longer (F05), for {} s unless somebody restarts them.\n\n\
          A factor's figures are means over all episodes in which it was struck so, by what the environment reported. What \
@@ -27,6 +28,7 @@ pub fn page(certificate: &Certificate, campaign: &Campaign, effects: &Effects, c
         condition.duration_s,
         confounding(certificate),
     );
+    push_short(&mut text, effects);
     for table in &effects.tables {
         push_table(&mut text, table);
     }
@@ -64,6 +66,33 @@ fn confounding(certificate: &Certificate) -> String {
     )
 }
 
+/// What each service costs in availability, degraded and down, under each policy; dearest under the first policy first.
+fn push_short(text: &mut String, effects: &Effects) {
+    let tables: Vec<&EffectTable> = effects.tables.iter().filter(|table| table.response == "availability").collect();
+    let Some(first) = tables.first() else { return };
+    let policies: Vec<&str> = tables.iter().map(|table| table.policy.as_str()).collect();
+    let _ = write!(
+        text,
+        "\n## In short\n\nWhat a service costs in availability, degraded / down:\n\n| service | {} |\n|---|{}\n",
+        policies.join(" | "),
+        "---:|".repeat(tables.len())
+    );
+    for factor in &first.factors {
+        let _ = write!(text, "| {} |", factor.factor);
+        for table in &tables {
+            let own = table.factors.iter().find(|own| own.factor == factor.factor);
+            let cost = |name: &str| {
+                let level = own.and_then(|own| own.levels.iter().find(|level| level.level == name));
+                level.and_then(|level| level.cost).map_or_else(|| "-".to_owned(), |cost| format!("{cost:.3}"))
+            };
+            let _ = write!(text, " {} / {} |", cost("degraded"), cost("down"));
+        }
+        text.push('\n');
+    }
+    let means: Vec<String> = tables.iter().map(|table| format!("{:.4}", table.mean)).collect();
+    let _ = writeln!(text, "| **mean availability** | {} |", means.join(" | "));
+}
+
 fn push_table(text: &mut String, table: &EffectTable) {
     let digits = if table.response == "availability" { 4 } else { 2 };
     let figure = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"));
@@ -96,9 +125,9 @@ fn push_table(text: &mut String, table: &EffectTable) {
     }
     let _ = writeln!(
         text,
-        "| | load and noise of the level | | | | | {:.1} % |\n| | rest | | | | | {:.1} % |",
+        "| | load and noise of the level | | | | | {:.1} % |\n| | rest | | | | | {} |",
         100.0 * table.level_share,
-        100.0 * table.rest_share
+        table.rest_share.map_or_else(|| "-".to_owned(), |rest| format!("{:.1} %", 100.0 * rest))
     );
 }
 
