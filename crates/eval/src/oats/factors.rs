@@ -278,7 +278,7 @@ mod tests {
         "#;
         let factors = Factors::from_toml(text, "test")?;
         let message = design(Array::L9, &factors).map(|_| ()).map_err(|error| error.to_string());
-        assert!(message.is_err_and(|text| text.contains("constraint 1 forbids row 6; allowed: --array pairwise")));
+        assert!(message.is_err_and(|text| text.contains("constraint 1 forbids row 8; allowed: --array pairwise")));
         assert_eq!(design(Array::Pairwise, &factors)?.rows.len(), 8);
         Ok(())
     }
