@@ -10,6 +10,7 @@ pub mod commands;
 mod environment;
 mod failure;
 mod instructions;
+mod oats;
 mod output;
 mod policies;
 mod progress;

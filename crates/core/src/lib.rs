@@ -32,13 +32,17 @@ mod service_metrics;
 mod simulation;
 mod snapshot;
 mod state;
+mod struck;
 mod topology;
 mod vector;
 
 pub use action::{Action, SHED_PERCENT};
 pub use audit::{Audit, Balance};
 pub use environment::{Environment, FaultReport, StepMetrics, TenantMetrics, Transition};
-pub use fault::{Card, FaultId, FaultName, FaultTarget, Moves, Place, Remedy, Role, Step, Symptom};
+pub use fault::{
+    Card, FaultId, FaultName, FaultPlan, FaultPlanError, FaultTarget, MAX_FAULTS, Moves, Place, Remedy, Role, Step,
+    Symptom,
+};
 pub use hash::fnv1a;
 pub use ids::{NodeId, ServiceId, ZoneId};
 pub use level::{Level, LevelDraws, Split, Start};
@@ -53,5 +57,6 @@ pub use scenario::{
 pub use service_metrics::ServiceMetrics;
 pub use simulation::{Phase, PhaseWatch};
 pub use snapshot::SnapshotError;
+pub use struck::StruckService;
 pub use topology::Topology;
 pub use vector::{Autoreset, StepBuffers, VectorEnvironment, VectorError};

@@ -14,6 +14,7 @@ mod faults;
 mod file;
 pub mod instructions;
 mod logging;
+pub mod oats;
 pub mod picture;
 mod play;
 mod record;
