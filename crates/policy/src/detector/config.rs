@@ -70,7 +70,8 @@ pub struct DetectorConfig {
 }
 
 impl DetectorConfig {
-    /// Every detector with its defaults, and the rules of the baseline threshold-rules.
+    /// Every detector with its defaults, and the rules of the baseline threshold-rules; all but S4's literal outlier rule,
+    /// which can never fire on three targets and reports noise on six.
     pub fn all() -> Self {
         Self {
             runs_on: None,
@@ -79,7 +80,7 @@ impl DetectorConfig {
             sequence: Some(SequenceConfig::default()),
             health_check: Some(HealthCheckConfig::default()),
             voter_mismatch: Some(VoterMismatchConfig::default()),
-            outlier: Some(OutlierConfig::default()),
+            outlier: None,
             burn_rate: Some(BurnRateConfig::default()),
             dead_man: Some(DeadManConfig::default()),
         }

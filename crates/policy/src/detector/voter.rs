@@ -33,7 +33,7 @@ impl Default for VoterMismatchConfig {
 pub struct OutlierConfig {
     /// The metric that is compared among targets.
     pub metric_name: String,
-    /// The targets that are compared, by name; all of the metric's kind where empty.
+    /// The targets that are compared, by name, in S4 the three replicas'; all of the metric's kind where empty.
     pub targets: Vec<String>,
     /// Standard deviations beyond which a value is an outlier.
     pub deviations: f64,
