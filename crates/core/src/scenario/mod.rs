@@ -300,8 +300,29 @@ pub struct Health {
     pub timeout_ms: f32,
     /// Consecutive failures after which a replica gets no traffic (1 to 4).
     pub failures: u8,
-    /// Consecutive successes after which it gets traffic again.
+    /// Consecutive successes after which it gets traffic again (1 to 100).
     pub successes: u8,
+    /// When a replica that has started gets its first traffic.
+    #[serde(skip_serializing_if = "Admission::is_default")]
+    pub admission: Admission,
+}
+
+/// When a replica that has started gets its first traffic.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Admission {
+    /// As soon as it has started.
+    #[default]
+    Started,
+    /// After as many good checks in a row as bring back one that failed.
+    Checks,
+}
+
+impl Admission {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// How a caller treats a call.
@@ -394,6 +415,11 @@ pub struct Fault {
     /// Severity, in the fault's own unit.
     #[serde(deserialize_with = "pair")]
     pub magnitude: [f32; 2],
+    /// Half the width of the delays that F05 adds, as a ratio of their mean: 0 where every request waits equally long, 0.5
+    /// for uniform delays from half to one and a half times the magnitude; where absent they have a standard deviation of
+    /// a quarter of it. Other faults have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spread: Option<f32>,
     /// Ratio of the target's replicas that are struck.
     #[serde(default = "defaults::blast_radius", deserialize_with = "pair")]
     pub blast_radius: [f32; 2],
