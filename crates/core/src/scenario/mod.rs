@@ -173,6 +173,9 @@ pub struct Zone {
     /// Cores that the provider lets us have in it; all that its nodes have when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quota_cores: Option<f32>,
+    /// Factor on the `startup_s` of every service's replicas that start in it: providers differ.
+    #[serde(default = "defaults::one", skip_serializing_if = "defaults::is_one")]
+    pub startup_factor: f32,
 }
 
 /// A machine.

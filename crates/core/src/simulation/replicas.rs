@@ -235,8 +235,8 @@ fn start_up<const FIRST: usize>(
     arrived: &mut [f32; NODE_LANES],
 ) -> bool {
     let up = half::<FIRST>(up);
-    let leave = f32x4::splat(1.0 - table.startup_stay) * up;
-    let pass = f32x4::splat(table.startup_pass) * up;
+    let leave = half::<FIRST>(&table.startup_leave) * up;
+    let pass = half::<FIRST>(&table.startup_pass) * up;
     let speck = f32x4::splat(SPECK) * up;
     let mut arriving = f32x4::ZERO;
     for stage in &mut own.placement.starting {
