@@ -97,6 +97,21 @@ fn with_one_replica_down_availability_quorum_and_latency_are_within_the_objectiv
 }
 
 #[test]
+fn with_one_replica_out_the_voter_is_as_fast_as_the_two_that_are_left() {
+    let mut environment = struck("quorum", "F05", "magnitude = [1200, 1200]\nspread = 0", 600);
+    let [voter, inventory] =
+        ["voter-svc", "inventory-svc"].map(|name| environment.topology().service(name).expect("a service"));
+    environment.reset(Level::new(0).expect("a level"));
+    while environment.time_s() < 30.0 {
+        environment.step(0);
+    }
+    assert!(environment.service_metrics(inventory).in_rotation < 2.01);
+    // Its own 20 ms of work and an answer of 10 ms each, not the timeout of 300 ms.
+    let p99_s = environment.service_metrics(voter).p99_s;
+    assert!(p99_s < 0.2, "{p99_s}");
+}
+
+#[test]
 fn a_replica_whose_errors_end_is_back_after_five_good_checks() {
     let mut environment = struck("quorum", "F06", "magnitude = [1, 1]", 10);
     let tick_s = f64::from(environment.topology().scenario().tick_s());
