@@ -38,7 +38,7 @@ mod vector;
 pub use action::{Action, SHED_PERCENT};
 pub use audit::{Audit, Balance};
 pub use environment::{Environment, FaultReport, StepMetrics, TenantMetrics, Transition};
-pub use fault::{Card, FaultId, FaultTarget, Moves, Place, Remedy, Role, Step, Symptom};
+pub use fault::{Card, FaultId, FaultName, FaultTarget, Moves, Place, Remedy, Role, Step, Symptom};
 pub use hash::fnv1a;
 pub use ids::{NodeId, ServiceId, ZoneId};
 pub use level::{Level, LevelDraws, Split, Start};

@@ -170,9 +170,12 @@ pub(crate) fn advance(topology: &Topology, state: &mut ClusterState) {
         }
         start_crashed(own, topology.tick_s);
         let mut arrived = [0.0; NODE_LANES];
-        let mut any = start_up::<0>(own, table, &up, &mut arrived);
-        if nodes > 4 {
-            any |= start_up::<4>(own, table, &up, &mut arrived);
+        let mut any = false;
+        if own.condition.starts {
+            any = start_up::<0>(own, table, &up, &mut arrived);
+            if nodes > 4 {
+                any |= start_up::<4>(own, table, &up, &mut arrived);
+            }
         }
         if any {
             let joined = admit(topology, table, own, &mut state.pass_runs, &arrived);

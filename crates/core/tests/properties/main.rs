@@ -6,6 +6,7 @@ mod determinism;
 mod documents;
 mod entities;
 mod extended;
+mod fault_names;
 mod faults;
 mod generated;
 mod halving;
