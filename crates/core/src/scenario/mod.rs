@@ -6,6 +6,7 @@ mod entities;
 mod error;
 mod generate;
 mod named_fault;
+mod overlay;
 mod random;
 mod validate;
 mod validate_cycles;
@@ -448,9 +449,24 @@ fn range_of_two<'de, D: Deserializer<'de>>(values: D) -> Result<Option<[f32; 2]>
 }
 
 impl Scenario {
-    /// Names of the scenarios whose files come with the crate.
+    /// Names of the scenarios that come with the crate and that every policy is scored on.
     pub fn builtin_names() -> &'static [&'static str] {
         builtin::NAMES
+    }
+
+    /// Names of variants of them that come with the crate too, and that are not scored.
+    pub fn preset_names() -> &'static [&'static str] {
+        builtin::PRESETS
+    }
+
+    /// Further names of built-in scenarios and presets, each with what it stands for.
+    pub fn aliases() -> &'static [(&'static str, &'static str)] {
+        builtin::ALIASES
+    }
+
+    /// What a name stands for: itself where it is no alias.
+    pub fn resolve_alias(name: &str) -> &str {
+        builtin::resolve(name)
     }
 
     /// Names of the scenarios that are generated: `random`, which `random-1`, `random-2` and so on go with.
@@ -458,13 +474,13 @@ impl Scenario {
         &[random::NAME]
     }
 
-    /// A scenario by its built-in or generated name, or else from the TOML file at that path.
+    /// A scenario by its built-in or generated name or an alias, or else from the TOML file at that path.
     ///
     /// # Errors
     /// Unknown names, unreadable files, and whatever [`Scenario::from_toml`] refuses.
     pub fn load(name_or_path: &str) -> Result<Self, ScenarioError> {
-        if let Some(text) = builtin::text(name_or_path) {
-            return Self::from_toml(text, name_or_path);
+        if let Some(scenario) = builtin::load(name_or_path) {
+            return scenario;
         }
         if let Some(seed) = random::seed(name_or_path) {
             return Self::random(seed);
@@ -473,8 +489,9 @@ impl Scenario {
         if !path.exists() && path.extension().is_none_or(|extension| extension != "toml") {
             return Err(ScenarioError::UnknownName {
                 name: name_or_path.to_owned(),
-                nearest: nearest(name_or_path, builtin::NAMES.iter().chain(Self::generated_names()).copied()),
-                allowed: format!("{}, {}, {}-N", builtin::NAMES.join(", "), random::NAME, random::NAME),
+                nearest: nearest(name_or_path, builtin::every_name().chain(Self::generated_names().iter().copied())),
+                allowed: builtin::every_name().map(|name| format!("{name}, ")).collect::<String>()
+                    + &format!("{}, {}-N", random::NAME, random::NAME),
             });
         }
         let bytes = std::fs::read(path)

@@ -14,6 +14,7 @@ mod laws;
 mod levels;
 mod memory;
 mod play;
+mod quorum;
 mod random_cluster;
 mod scenarios;
 mod snapshots;
