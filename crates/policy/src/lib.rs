@@ -1,5 +1,6 @@
 //! What maps an observation to an action: scripted baselines and networks read from safetensors.
 
+pub mod bandit;
 pub mod detector;
 pub mod forecast;
 pub mod network;

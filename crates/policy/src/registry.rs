@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use crate::{
     Agent, NoOp, Oracle, PerEnvironment, Policy, PrivilegedPolicy, RandomPolicy, ThresholdRules, ThresholdRulesConfig,
+    bandit::{Bandit, BanditConfig, BanditError},
     policy_engine::{PolicyEngine, PolicyEngineError, PolicySet},
     scaler::{Scaler, ScalerConfig, ScalerError},
     supervisor::{Supervisor, SupervisorConfig, SupervisorError},
@@ -14,8 +15,17 @@ use crate::{
 };
 
 /// The names that [`baseline`] knows.
-pub const BASELINE_NAMES: [&str; 8] =
-    ["no-op", "random", "threshold-rules", "policy-engine", "supervisor", "autoscaler", "predictive-scaler", "oracle"];
+pub const BASELINE_NAMES: [&str; 9] = [
+    "no-op",
+    "random",
+    "threshold-rules",
+    "policy-engine",
+    "supervisor",
+    "autoscaler",
+    "predictive-scaler",
+    "bandit",
+    "oracle",
+];
 
 /// A baseline made for one topology.
 pub enum Baseline {
@@ -39,6 +49,9 @@ pub enum RegistryError {
     /// The topology's observation lacks what the policy's rules look at.
     #[error(transparent)]
     Rules(#[from] ThresholdRulesError),
+    /// The bandit's configuration does not fit the topology.
+    #[error(transparent)]
+    Bandit(#[from] BanditError),
     /// A policy of the engine does not fit the topology.
     #[error(transparent)]
     PolicyEngine(#[from] PolicyEngineError),
@@ -70,6 +83,7 @@ pub fn baseline(name: &str, topology: &Arc<Topology>) -> Result<Baseline, Regist
         "predictive-scaler" => {
             observing("predictive-scaler", Scaler::new(ScalerConfig::predictive_scaler(), topology)?)
         }
+        "bandit" => observing("bandit", Bandit::new(BanditConfig::default(), topology)?),
         "oracle" => Baseline::Privileged(Box::new(Oracle::new(ThresholdRulesConfig::default(), topology)?)),
         _ => return Err(unknown(name)),
     })

@@ -9,7 +9,7 @@ const ABOVE_INITIAL: f32 = 1.05;
 
 impl RulesAgent {
     /// The first thing that has been calm for long enough to be undone.
-    pub(super) fn tidy(&self, state: &RulesState, observation: &[f32], mask: &[bool]) -> Option<usize> {
+    pub(crate) fn tidy(&self, state: &RulesState, observation: &[f32], mask: &[bool]) -> Option<usize> {
         let quiet = &self.config.quiet;
         let now_s = self.detector.time_s(&state.detector);
         let calm_s = now_s - state.alarmed_s.iter().copied().fold(0.0, f64::max);
