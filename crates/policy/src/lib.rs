@@ -2,6 +2,7 @@
 
 pub mod approval;
 pub mod authority;
+pub mod bandit;
 pub mod calibrated_rules;
 pub mod detector;
 pub mod forecast;

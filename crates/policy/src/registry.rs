@@ -8,6 +8,7 @@ use thiserror::Error;
 use crate::{
     Agent, NoOp, Oracle, PerEnvironment, Planner, PlannerConfig, Policy, PrivilegedPolicy, RandomPolicy,
     ThresholdRules, ThresholdRulesConfig,
+    bandit::{Bandit, BanditConfig, BanditError},
     calibrated_rules::{CalibratedAgent, CalibratedConfig, CalibratedError, calibrated_for},
     planner::PlannerError,
     policy_engine::{PolicyEngine, PolicyEngineError, PolicySet},
@@ -56,6 +57,9 @@ pub enum RegistryError {
     /// Calibrated rules that do not fit the topology.
     #[error(transparent)]
     Calibrated(#[from] CalibratedError),
+    /// The bandit's configuration does not fit the topology.
+    #[error(transparent)]
+    Bandit(#[from] BanditError),
     /// A policy of the engine does not fit the topology.
     #[error(transparent)]
     PolicyEngine(#[from] PolicyEngineError),
@@ -90,6 +94,7 @@ pub fn baseline(name: &str, topology: &Arc<Topology>) -> Result<Baseline, Regist
         "predictive-scaler" => {
             observing("predictive-scaler", Scaler::new(ScalerConfig::predictive_scaler(), topology)?)
         }
+        "bandit" => observing("bandit", Bandit::new(BanditConfig::default(), topology)?),
         "planner" => Baseline::Observing(Box::new(Planner::new(PlannerConfig::default(), topology)?)),
         "calibrated-rules" => observing("calibrated-rules", CalibratedAgent::new(own_rules(topology), topology)?),
         "oracle" => Baseline::Privileged(Box::new(Oracle::new(own_rules(topology), topology)?)),

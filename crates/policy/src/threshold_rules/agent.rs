@@ -14,7 +14,7 @@ use crate::{
 pub struct RulesAgent {
     pub(super) config: ThresholdRulesConfig,
     pub(super) detector: Detector,
-    pub(super) targets: Targets,
+    pub(crate) targets: Targets,
     /// The response to each rule, by the rule's index.
     pub(super) responses: Vec<Option<Response>>,
     /// Each rule's place in the order of symptoms.
