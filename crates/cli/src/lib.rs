@@ -19,11 +19,10 @@ mod speed;
 mod validate;
 
 pub use failure::Failure;
-pub use policies::{NamedPolicy, find_policy};
+pub use policies::{NamedPolicy, contender, find_policy};
 
 use arguments::parse;
 use failure::finish;
 use output::{Destination, print};
-use policies::contender;
 use progress::ProgressLine;
 use scenarios::{load_scenarios, load_topology};

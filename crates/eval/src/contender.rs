@@ -86,6 +86,24 @@ impl Contender {
         }))
     }
 
+    /// The same contender with each of its policies wrapped, reported under another name.
+    ///
+    /// A contender whose policies see the environment itself cannot be wrapped: making one fails.
+    #[must_use]
+    pub fn wrapped<W>(self, name: impl Into<String>, wrap: W) -> Self
+    where
+        W: Fn(Box<dyn Policy>, &Arc<Topology>) -> Result<Box<dyn Policy>, PolicyError> + Send + Sync + 'static,
+    {
+        let (inner, make) = (self.name, self.make);
+        let make = move |topology: &Arc<Topology>| match make(topology)? {
+            Baseline::Observing(policy) => wrap(policy, topology).map(Baseline::Observing),
+            Baseline::Privileged(_) => {
+                Err(format!("{inner} sees the environment itself; allowed: policies that see the observation").into())
+            }
+        };
+        Self { name: name.into(), make: Arc::new(make), in_turn: self.in_turn }
+    }
+
     /// The same contender with its batches of episodes played one after another, in the order of the levels: for policies
     /// that share something which must not be used twice at once, or whose order shows in what they do.
     #[must_use]

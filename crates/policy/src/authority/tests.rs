@@ -62,6 +62,14 @@ fn the_role_may_do_what_its_grants_say_and_nothing_else() -> Outcome {
 }
 
 #[test]
+fn the_documented_role_is_one_for_spine12() -> Outcome {
+    let page = include_str!("../../../../docs/plans.md");
+    let example = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).ok_or("no example")?;
+    assert_eq!(authority(example)?.role(), "operator");
+    Ok(())
+}
+
+#[test]
 fn over_whole_episodes_nothing_forbidden_is_sent_and_budgets_hold() -> Outcome {
     let (topology, authority) = (spine()?, authority(OPERATOR)?);
     let mut policy = AuthorityPolicy::new(Box::new(RandomPolicy::new(3)), Arc::clone(&authority), &topology);

@@ -159,6 +159,16 @@ fn texts_read_again_as_what_they_were_written_from_and_scrawl_is_no_plan() -> Ou
 }
 
 #[test]
+fn the_documented_text_is_one_that_the_planner_writes() -> Outcome {
+    let page = include_str!("../../../../docs/plans.md");
+    let example = page.split("```text\n").nth(1).and_then(|rest| rest.split("```").next()).ok_or("no example")?;
+    assert_eq!(Situation::from_text(example).to_text(), example);
+    let plan = ScriptedPlanner::new(plain(), &topology("spine12")?).plan(example);
+    assert!(plan.is_some());
+    Ok(())
+}
+
+#[test]
 fn a_planner_outside_gets_the_incidents_that_the_detector_has_open() -> Outcome {
     let topology = topology("spine12")?;
     let detector = Detector::new(ThresholdRulesConfig::default().rules, &topology)?;
