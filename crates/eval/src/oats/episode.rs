@@ -37,7 +37,7 @@ pub(super) fn play_row(
     environment.reset_with_faults(level, faults).map_err(|source| OatsError::Faults {
         scenario: scenario.clone(),
         row: row + 1,
-        source,
+        source: Box::new(source),
     })?;
     let yardstick = yardstick(&environment);
     let mut incidents = detector.start();

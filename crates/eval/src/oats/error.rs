@@ -78,7 +78,7 @@ pub enum OatsError {
         /// The row's number, from 1.
         row: usize,
         /// What does not fit.
-        source: FaultPlanError,
+        source: Box<FaultPlanError>,
     },
     /// The episodes could not be played.
     #[error(transparent)]
