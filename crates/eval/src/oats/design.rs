@@ -119,8 +119,9 @@ pub fn design(array: Array, factors: &Factors) -> Result<Design, OatsError> {
 
 /// An orthogonal array over factors, or over factors A, B, C and so on where none are given.
 ///
-/// Each factor takes the first free column with as many levels as it has; columns that are left over are dropped, which
-/// leaves every pair of the others as balanced as before.
+/// Each factor takes the free column with as many levels as it has whose triples with the columns before it are the most;
+/// where the array has no column to spare, and among equals, the first. Columns that are left over are dropped, which leaves
+/// every pair of the others as balanced as before.
 ///
 /// # Errors
 /// A covering array, which is no orthogonal one, or factors that the array has no columns for.
@@ -132,8 +133,11 @@ pub fn orthogonal(array: Array, factors: Option<&[Factor]>) -> Result<Design, Oa
     let factors = factors.map_or_else(letters, <[Factor]>::to_vec);
     let mut taken: Vec<usize> = Vec::new();
     for factor in &factors {
-        let mut free = (0..columns.len()).filter(|column| !taken.contains(column));
-        let column = free.find(|&column| columns[column] == factor.levels.len());
+        let fits = |&column: &usize| !taken.contains(&column) && columns[column] == factor.levels.len();
+        let is_full = factors.len() >= columns.len();
+        let triples = |&column: &usize| if is_full { 0 } else { new_triples(&rows, &columns, &taken, column) };
+        // The last of the greatest, seen from the end, is the first.
+        let column = (0..columns.len()).rev().filter(fits).max_by_key(triples);
         taken.push(column.ok_or_else(|| OatsError::NoColumn {
             array: array.name(),
             factor: factor.name.clone(),
@@ -143,6 +147,22 @@ pub fn orthogonal(array: Array, factors: Option<&[Factor]>) -> Result<Design, Oa
     }
     let rows = rows.iter().map(|row| taken.iter().map(|&column| row[column]).collect()).collect();
     Ok(Design { array, kind: Kind::Orthogonal, factors, rows })
+}
+
+/// Triples of levels that a column has with two of those taken already.
+fn new_triples(rows: &[Vec<u8>], levels: &[usize], taken: &[usize], column: usize) -> usize {
+    let mut triples = 0;
+    for (place, &a) in taken.iter().enumerate() {
+        for &b in &taken[..place] {
+            let mut is_seen = vec![false; levels[a] * levels[b] * levels[column]];
+            for row in rows {
+                let code = (usize::from(row[a]) * levels[b] + usize::from(row[b])) * levels[column];
+                is_seen[code + usize::from(row[column])] = true;
+            }
+            triples += is_seen.iter().filter(|&&is_seen| is_seen).count();
+        }
+    }
+    triples
 }
 
 /// A factor named by a letter, with its levels as numbers from 1.
@@ -159,4 +179,27 @@ fn describe(columns: &[usize]) -> String {
     kinds.dedup();
     let count = |levels: usize| columns.iter().filter(|&&own| own == levels).count();
     kinds.iter().map(|&levels| format!("{} of {levels} levels", count(levels))).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oats::{balanced_strength, count_tuples};
+
+    fn columns(array: Array, count: usize) -> Result<Vec<Vec<u8>>, OatsError> {
+        let factors: Vec<Factor> = (0..count).map(|n| Factor::new(format!("f{n}"), &["0", "1", "2"])).collect();
+        Ok(orthogonal(array, Some(&factors))?.rows)
+    }
+
+    #[test]
+    fn factors_take_the_columns_that_hold_most_triples() -> Result<(), OatsError> {
+        // Four points of the plane and ten of the space of order 3 have no three on a line: strength 3 (Bose 1947).
+        assert_eq!(balanced_strength(&columns(Array::L27, 4)?, &[3; 4]), 3);
+        assert!(balanced_strength(&columns(Array::L81, 5)?, &[3; 5]) == 3);
+        let first: Vec<Vec<u8>> = orthogonal(Array::L81, None)?.rows.iter().map(|row| row[..12].to_vec()).collect();
+        let covered = |rows: &[Vec<u8>]| count_tuples(rows, &[3; 12], 3).covered;
+        assert_eq!(covered(&first), 5220);
+        assert!(covered(&columns(Array::L81, 12)?) > 5700, "{}", covered(&columns(Array::L81, 12)?));
+        Ok(())
+    }
 }
