@@ -12,6 +12,7 @@
 
 mod action;
 mod audit;
+mod edge_metrics;
 mod environment;
 pub mod exact;
 #[cfg(test)]
@@ -37,6 +38,7 @@ mod vector;
 
 pub use action::{Action, SHED_PERCENT};
 pub use audit::{Audit, Balance};
+pub use edge_metrics::{EdgeAnswers, QuorumMetrics};
 pub use environment::{Environment, FaultReport, StepMetrics, TenantMetrics, Transition};
 pub use fault::{Card, FaultId, FaultTarget, Moves, Place, Remedy, Role, Step, Symptom};
 pub use hash::fnv1a;
