@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     action::Action,
     audit::Audit,
-    fault::{FaultEvent, FaultId, FaultTarget},
+    fault::{self, FaultEvent, FaultId, FaultPlan, FaultPlanError, FaultTarget},
     ids::NodeId,
     level::Level,
     reward::RewardTerms,
@@ -110,6 +110,20 @@ impl Environment {
     pub fn reset(&mut self, level: Level) {
         self.simulation.reset(level, &self.settled);
         self.metrics = StepMetrics::default();
+    }
+
+    /// Begins an episode of a level with these faults, at most [`MAX_FAULTS`](crate::MAX_FAULTS), in place of those that
+    /// the level draws; its load, its noise and whatever else it fixes stay.
+    ///
+    /// # Errors
+    /// A target that the cluster lacks or the fault cannot strike, a number outside its range, too many faults. The
+    /// environment then stays as it was.
+    pub fn reset_with_faults(&mut self, level: Level, faults: &[FaultPlan]) -> Result<(), FaultPlanError> {
+        let events = fault::events(&self.simulation.topology, faults)?;
+        self.reset(level);
+        self.simulation.state.faults.clear();
+        self.simulation.state.faults.extend(events);
+        Ok(())
     }
 
     /// Plays one decision. An index that is masked or out of range does nothing and costs what an action costs.

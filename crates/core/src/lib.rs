@@ -40,7 +40,9 @@ pub use action::{Action, SHED_PERCENT};
 pub use audit::{Audit, Balance};
 pub use edge_metrics::{EdgeAnswers, QuorumMetrics};
 pub use environment::{Environment, FaultReport, StepMetrics, TenantMetrics, Transition};
-pub use fault::{Card, FaultId, FaultTarget, Moves, Place, Remedy, Role, Step, Symptom};
+pub use fault::{
+    Card, FaultId, FaultPlan, FaultPlanError, FaultTarget, MAX_FAULTS, Moves, Place, Remedy, Role, Step, Symptom,
+};
 pub use hash::fnv1a;
 pub use ids::{NodeId, ServiceId, ZoneId};
 pub use level::{Level, LevelDraws, Split, Start};

@@ -7,6 +7,7 @@ mod composition;
 mod event;
 #[cfg(test)]
 mod mending;
+mod plan;
 #[cfg(test)]
 mod trial;
 
@@ -14,6 +15,8 @@ pub use card::{Card, Moves, Place, Remedy, Role, Step, Symptom};
 pub(crate) use catalogue::Catalogue;
 pub use event::FaultTarget;
 pub(crate) use event::{FaultEvent, TargetKind};
+pub(crate) use plan::events;
+pub use plan::{FaultPlan, FaultPlanError};
 
 use std::fmt;
 
@@ -21,8 +24,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{state::ClusterState, topology::Topology};
 
-/// Faults that one level can have at most, red herrings included.
-pub const MAX_FAULTS: usize = 4;
+/// Faults that one episode can have at most, red herrings included: each has a bit in [`Impairment::sources`].
+///
+/// [`Impairment::sources`]: crate::state::Impairment::sources
+pub const MAX_FAULTS: usize = 32;
+
+/// Faults that a level draws at most, red herrings included.
+pub(crate) const MAX_DRAWN_FAULTS: usize = 4;
 
 /// One row per fault: its id and the file and type of its model.
 macro_rules! faults {

@@ -123,8 +123,8 @@ fn a_state_that_the_topology_cannot_have_is_refused_by_the_value_that_does_not_f
             state.next_check_us.fill(u64::MAX);
             state.next_check_us[2] = 0;
         }),
-        ("faults[1].slot = 4; allowed: less than 4", |state| {
-            state.faults = vec![event(FaultTarget::Cluster), FaultEvent { slot: 4, ..event(FaultTarget::Cluster) }];
+        ("faults[1].slot = 32; allowed: less than 32", |state| {
+            state.faults = vec![event(FaultTarget::Cluster), FaultEvent { slot: 32, ..event(FaultTarget::Cluster) }];
         }),
         ("faults[0].ramp_ticks", |state| {
             state.faults = vec![FaultEvent { ramp_ticks: u64::MAX, ..event(FaultTarget::Cluster) }];

@@ -199,7 +199,7 @@ impl ClusterState {
             turned_away_per_s: zero,
             tenants: vec![Shed::default(); topology.tenants.len()],
             p99_s: 0.0,
-            faults: Vec::with_capacity(crate::fault::MAX_FAULTS),
+            faults: Vec::with_capacity(crate::fault::MAX_DRAWN_FAULTS),
             scrape_phase: vec![0; topology.num_services()],
             next_check_us: vec![1; topology.num_services()],
             pending: Vec::with_capacity(most_pending),

@@ -91,8 +91,8 @@ pub(crate) struct Impairment {
     pub refuse: f32,
     /// Probability that a health check fails for this reason alone.
     pub check_failure: f32,
-    /// Active faults that impair replicas of the service.
-    pub sources: u8,
+    /// Active faults that impair replicas of the service, a bit for each slot.
+    pub sources: u32,
 }
 
 impl Impairment {
