@@ -22,6 +22,7 @@ mod hash;
 mod ids;
 mod lanes;
 mod level;
+mod live_faults;
 pub mod observation;
 pub mod queueing;
 mod reconfigure;
