@@ -121,9 +121,11 @@ impl Injection {
     }
 }
 
-/// The four faults of the described experiment.
-pub(super) fn described() -> Vec<FaultSetting> {
-    DESCRIBED.iter().map(|(name, _, _)| FaultSetting { fault: (*name).to_owned(), ..FaultSetting::default() }).collect()
+impl FaultSetting {
+    /// The four faults of the described experiment: crash, latency, intermittent, incorrect.
+    pub fn described() -> Vec<Self> {
+        DESCRIBED.iter().map(|(name, _, _)| Self { fault: (*name).to_owned(), ..Self::default() }).collect()
+    }
 }
 
 /// Fills in what a setting leaves out, and checks it against the scenario; `scratch` is an environment of it.

@@ -45,7 +45,6 @@ pub(super) struct Tick {
 /// An episode, tick by tick.
 #[derive(Clone, Debug)]
 pub(super) struct Trace {
-    pub level: Level,
     pub ticks: Vec<Tick>,
     pub tick_s: f64,
     /// Ticks of an episode that does not end early.
@@ -107,7 +106,6 @@ impl<'a> Watch<'a> {
         let planned = fine.faults().first().map(|fault| (fault.onset_s, fault.end_s));
         let watched = watched(&fine);
         let mut trace = Trace {
-            level,
             ticks: Vec::with_capacity(self.fine.topology().scenario().episode_decisions as usize),
             tick_s: f64::from(scenario.tick_ms) / 1000.0,
             planned_ticks: self.fine.topology().scenario().episode_decisions as usize,
@@ -209,7 +207,7 @@ fn struck(environment: &Environment, fault: Option<&FaultPlan>, services: &[Serv
 }
 
 /// Who chooses the actions of one episode.
-struct Player {
+pub(super) struct Player {
     baseline: Baseline,
     observation: Vec<f32>,
     mask: Vec<bool>,
@@ -217,9 +215,8 @@ struct Player {
 }
 
 impl Player {
-    fn new(contender: &Contender, topology: &Arc<Topology>) -> Result<Self, ExperimentError> {
-        let baseline =
-            contender.make(topology).map_err(|source| policy_error(contender.name(), topology, source))?;
+    pub fn new(contender: &Contender, topology: &Arc<Topology>) -> Result<Self, ExperimentError> {
+        let baseline = contender.make(topology).map_err(|source| policy_error(contender.name(), topology, source))?;
         Ok(Self {
             baseline,
             observation: vec![0.0; topology.observation_size()],
@@ -228,7 +225,7 @@ impl Player {
         })
     }
 
-    fn choose(&mut self, environment: &Environment) -> usize {
+    pub fn choose(&mut self, environment: &Environment) -> usize {
         let mut actions = [0];
         match &mut self.baseline {
             Baseline::Privileged(policy) => actions[0] = policy.act(environment),
