@@ -14,7 +14,7 @@ pub fn load_topology(name_or_path: &str) -> Result<Arc<Topology>, Failure> {
     Ok(Topology::new(Scenario::load(name_or_path)?)?)
 }
 
-/// The topologies of names and files in the order given; `all` stands for every built-in scenario, and none is taken twice.
+/// The topologies of names and files in the order given; `all` stands for every scored scenario, and none is taken twice.
 ///
 /// # Errors
 /// An unknown name, or a file that describes no cluster.
@@ -23,8 +23,8 @@ pub fn load_scenarios(names: &[String]) -> Result<Vec<Arc<Topology>>, Failure> {
     for name in names {
         let one = [name.as_str()];
         let meant = if name == "all" { Scenario::builtin_names() } else { &one };
-        for name in meant {
-            if !wanted.contains(name) {
+        for name in meant.iter().map(|name| Scenario::resolve_alias(name)) {
+            if !wanted.contains(&name) {
                 wanted.push(name);
             }
         }

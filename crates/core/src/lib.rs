@@ -51,7 +51,7 @@ pub use reward::RewardTerms;
 pub use rng::{CounterRng, Stream, mix_bits};
 pub use rules::Rule;
 pub use scenario::{
-    ActionSet, Autoscaler, Broker, Cache, Call, CallMode, Database, Fault, Faults, Health, Network, Node,
+    ActionSet, Admission, Autoscaler, Broker, Cache, Call, CallMode, Database, Fault, Faults, Health, Network, Node,
     OutlierEjection, RewardWeights, Scenario, ScenarioError, Service, ServiceClass, Sessions, Slo, Telemetry, Tenant,
     Workload, Zone,
 };

@@ -18,7 +18,7 @@ use thiserror::Error;
 use crate::{environment::StepMetrics, hash::fnv1a, state::ClusterState, topology::Topology};
 
 /// Version of the format. The payload has no names in it, so any change of `ClusterState` or `StepMetrics` raises it.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 const MAGIC: [u8; 8] = *b"MCGYMENV";
 /// Bytes before the payload, and after it.
 const HEADER: usize = MAGIC.len() + 4 + 8 + 8;

@@ -20,7 +20,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Lists the built-in scenarios; `random` stands for `random-1`, `random-2` and so on as well
+    /// Lists the scored scenarios, presets, and further names; `random` stands for `random-1`, `random-2` and so on as well
     #[command(after_help = "Example:\n  cargo run --bin scenario -- list")]
     List,
     /// Prints a scenario as a TOML file that loads again
@@ -69,15 +69,21 @@ fn dispatch(command: Command) -> Result<(), Failure> {
 }
 
 fn list() -> Result<(), Failure> {
-    let names = || Scenario::builtin_names().iter().chain(Scenario::generated_names());
-    let width = names().map(|name| name.len()).max().unwrap_or(0);
+    let names = || Scenario::builtin_names().iter().chain(Scenario::generated_names()).chain(Scenario::preset_names());
+    let aliases = Scenario::aliases().iter();
+    let width = names().chain(aliases.clone().map(|(alias, _)| alias)).map(|name| name.len()).max().unwrap_or(0);
     let mut text = String::new();
     for name in names() {
         let scenario = Scenario::load(name)?;
         let (services, zones) = (scenario.services.len(), scenario.zones.len());
         let about = scenario.description.split('\n').next().unwrap_or_default().trim();
+        let preset = if Scenario::preset_names().contains(name) { "preset: " } else { "" };
+        let line = format!("{name:<width$}  {services} services, {zones} zones  {preset}{about}");
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{}", format!("{name:<width$}  {services} services, {zones} zones  {about}").trim_end());
+        let _ = writeln!(text, "{}", line.trim_end());
+    }
+    for (alias, name) in aliases {
+        let _ = writeln!(text, "{alias:<width$}  alias of {name}");
     }
     print(&text)
 }

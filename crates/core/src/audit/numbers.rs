@@ -28,6 +28,7 @@ const RATIOS: &[&str] = &[
     "ejected",
     "outlier",
     "check_runs",
+    "pass_runs",
     "share",
     "pass",
     "throttle",

@@ -19,6 +19,7 @@ fn event(slot: u8, id: FaultId, target: FaultTarget, ticks: [u64; 2], magnitude:
         end_tick: ticks[1],
         magnitude,
         blast_radius: 0.5,
+        spread: None,
         abort_availability: 0.0,
         mended: false,
     }

@@ -84,6 +84,8 @@ pub(crate) struct FaultEvent {
     pub end_tick: u64,
     /// Severity in the fault's own unit.
     pub magnitude: f32,
+    /// Half the width of F05's delays as a ratio of their mean, where the scenario says.
+    pub spread: Option<f32>,
     /// Share of the target's replicas that is struck.
     pub blast_radius: f32,
     /// Availability of a minute below which it is called off.

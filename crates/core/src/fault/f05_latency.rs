@@ -17,7 +17,8 @@ pub(super) struct Latency;
 const CARD: Card = Card {
     name: "latency",
     what: "Some replicas of a service take longer for every request; their queues and their callers' pools fill.",
-    magnitude: "milliseconds added to each request, with a standard deviation of a quarter of it",
+    magnitude: "milliseconds added to each request, with a standard deviation of a quarter of it; with `spread`, uniform \
+                so far around it (0: the same for every request)",
     time: "step",
     symptoms: &[symptom(Place::Target, "p99_latency", Moves::Up), symptom(Place::Callers, "p99_latency", Moves::Up)],
     right: &[Step::once(Remedy::Restart, Place::Target)],
@@ -30,7 +31,9 @@ const CARD: Card = Card {
 
 fn slow(event: &FaultEvent) -> Impairment {
     let delay_s = event.magnitude / 1000.0;
-    Impairment { delay_s, delay_sd_s: 0.25 * delay_s, ..Impairment::NONE }
+    // A uniform distribution's standard deviation is its half width over the square root of three.
+    let delay_sd_s = event.spread.map_or(0.25, |spread| spread * 0.577_350_3) * delay_s;
+    Impairment { delay_s, delay_sd_s, delay_spread_s: event.spread.unwrap_or(0.0) * delay_s, ..Impairment::NONE }
 }
 
 impl FaultModel for Latency {

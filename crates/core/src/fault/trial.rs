@@ -41,6 +41,7 @@ impl Trial {
             end_tick: ONSET_S + duration_s,
             magnitude,
             blast_radius: 0.5,
+            spread: None,
             abort_availability: 0.0,
             mended: false,
         });

@@ -1,13 +1,62 @@
-//! The scenarios that come with the crate.
+//! The scenarios that come with the crate: files, variants of them, and further names.
 
-/// Their names, in the order they are listed.
-pub(super) const NAMES: &[&str] = &["spine12", "online-boutique"];
+use super::{Scenario, ScenarioError};
 
-/// The file of a built-in scenario.
-pub(super) fn text(name: &str) -> Option<&'static str> {
-    match name {
-        "spine12" => Some(include_str!("../../scenarios/spine12.toml")),
-        "online-boutique" => Some(include_str!("../../scenarios/online-boutique.toml")),
-        _ => None,
-    }
+/// Names of those that are scored, in the order they are listed.
+pub(super) const NAMES: &[&str] =
+    &["spine12", "microcloud-normal", "microcloud-high-load", "microcloud-cascade", "online-boutique"];
+
+/// Names of variants that are not scored themselves.
+pub(super) const PRESETS: &[&str] = &[];
+
+/// Further names, and what each stands for.
+pub(super) const ALIASES: &[(&str, &str)] = &[
+    ("normal", "microcloud-normal"),
+    ("high_load", "microcloud-high-load"),
+    ("cascade_failure", "microcloud-cascade"),
+];
+
+/// Where a built-in scenario is written.
+enum Source {
+    /// In a file of its own.
+    File(&'static str),
+    /// As what differs from another built-in scenario.
+    Variant { base: &'static str, overlay: &'static str },
+}
+
+fn source(name: &str) -> Option<Source> {
+    use Source::{File, Variant};
+    Some(match name {
+        "spine12" => File(include_str!("../../scenarios/spine12.toml")),
+        "microcloud-normal" => File(include_str!("../../scenarios/microcloud-normal.toml")),
+        "microcloud-high-load" => Variant {
+            base: "microcloud-normal",
+            overlay: include_str!("../../scenarios/variants/microcloud-high-load.toml"),
+        },
+        "microcloud-cascade" => Variant {
+            base: "microcloud-normal",
+            overlay: include_str!("../../scenarios/variants/microcloud-cascade.toml"),
+        },
+        "online-boutique" => File(include_str!("../../scenarios/online-boutique.toml")),
+        _ => return None,
+    })
+}
+
+/// The name itself, or what it is an alias for.
+pub(super) fn resolve(name: &str) -> &str {
+    ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, meant)| meant)
+}
+
+/// Scored ones, presets and aliases.
+pub(super) fn every_name() -> impl Iterator<Item = &'static str> {
+    NAMES.iter().chain(PRESETS).copied().chain(ALIASES.iter().map(|(alias, _)| *alias))
+}
+
+/// The built-in scenario of a name or alias; none where there is none.
+pub(super) fn load(name: &str) -> Option<Result<Scenario, ScenarioError>> {
+    let name = resolve(name);
+    Some(match source(name)? {
+        Source::File(text) => Scenario::from_toml(text, name),
+        Source::Variant { base, overlay } => load(base)?.and_then(|base| base.overlaid(overlay, name)),
+    })
 }

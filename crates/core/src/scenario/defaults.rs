@@ -1,6 +1,6 @@
 //! Values of keys that a scenario file may leave out.
 
-use super::{Faults, Health, RewardWeights, Slo, Telemetry};
+use super::{Admission, Faults, Health, RewardWeights, Slo, Telemetry};
 
 macro_rules! defaults {
     ($($name:ident: $kind:ty = $value:expr;)*) => { $(pub fn $name() -> $kind { $value })* };
@@ -59,7 +59,7 @@ impl Default for Telemetry {
 
 impl Default for Health {
     fn default() -> Self {
-        Self { interval_s: 5.0, timeout_ms: 1000.0, failures: 3, successes: 1 }
+        Self { interval_s: 5.0, timeout_ms: 1000.0, failures: 3, successes: 1, admission: Admission::Started }
     }
 }
 

@@ -75,6 +75,12 @@ impl ScenarioError {
         };
         Self::Syntax { file: origin.to_owned(), line, problem: with_nearest(&message) }
     }
+
+    /// What the reader says of an overlay once it is merged, with the key: there is no line of a file any more.
+    pub(super) fn from_overlay(error: &toml::de::Error, origin: &str) -> Self {
+        let problem = with_nearest(&error.to_string().trim().replace('\n', " "));
+        Self::Invalid { file: origin.to_owned(), problem }
+    }
 }
 
 /// serde's "unknown field `x`, expected one of `a`, `b`" with the nearest of the expected names appended.

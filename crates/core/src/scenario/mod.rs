@@ -5,6 +5,7 @@ mod defaults;
 mod entities;
 mod error;
 mod generate;
+mod overlay;
 mod random;
 mod validate;
 mod validate_cycles;
@@ -299,8 +300,29 @@ pub struct Health {
     pub timeout_ms: f32,
     /// Consecutive failures after which a replica gets no traffic (1 to 4).
     pub failures: u8,
-    /// Consecutive successes after which it gets traffic again.
+    /// Consecutive successes after which it gets traffic again (1 to 100).
     pub successes: u8,
+    /// When a replica that has started gets its first traffic.
+    #[serde(skip_serializing_if = "Admission::is_default")]
+    pub admission: Admission,
+}
+
+/// When a replica that has started gets its first traffic.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Admission {
+    /// As soon as it has started.
+    #[default]
+    Started,
+    /// After as many good checks in a row as bring back one that failed.
+    Checks,
+}
+
+impl Admission {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// How a caller treats a call.
@@ -393,6 +415,11 @@ pub struct Fault {
     /// Severity, in the fault's own unit.
     #[serde(deserialize_with = "pair")]
     pub magnitude: [f32; 2],
+    /// Half the width of the delays that F05 adds, as a ratio of their mean: 0 where every request waits equally long, 0.5
+    /// for uniform delays from half to one and a half times the magnitude; where absent they have a standard deviation of
+    /// a quarter of it. Other faults have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spread: Option<f32>,
     /// Ratio of the target's replicas that are struck.
     #[serde(default = "defaults::blast_radius", deserialize_with = "pair")]
     pub blast_radius: [f32; 2],
@@ -418,9 +445,24 @@ fn pair<'de, D: Deserializer<'de>>(values: D) -> Result<[f32; 2], D::Error> {
 }
 
 impl Scenario {
-    /// Names of the scenarios whose files come with the crate.
+    /// Names of the scenarios that come with the crate and that every policy is scored on.
     pub fn builtin_names() -> &'static [&'static str] {
         builtin::NAMES
+    }
+
+    /// Names of variants of them that come with the crate too, and that are not scored.
+    pub fn preset_names() -> &'static [&'static str] {
+        builtin::PRESETS
+    }
+
+    /// Further names of built-in scenarios and presets, each with what it stands for.
+    pub fn aliases() -> &'static [(&'static str, &'static str)] {
+        builtin::ALIASES
+    }
+
+    /// What a name stands for: itself where it is no alias.
+    pub fn resolve_alias(name: &str) -> &str {
+        builtin::resolve(name)
     }
 
     /// Names of the scenarios that are generated: `random`, which `random-1`, `random-2` and so on go with.
@@ -428,13 +470,13 @@ impl Scenario {
         &[random::NAME]
     }
 
-    /// A scenario by its built-in or generated name, or else from the TOML file at that path.
+    /// A scenario by its built-in or generated name or an alias, or else from the TOML file at that path.
     ///
     /// # Errors
     /// Unknown names, unreadable files, and whatever [`Scenario::from_toml`] refuses.
     pub fn load(name_or_path: &str) -> Result<Self, ScenarioError> {
-        if let Some(text) = builtin::text(name_or_path) {
-            return Self::from_toml(text, name_or_path);
+        if let Some(scenario) = builtin::load(name_or_path) {
+            return scenario;
         }
         if let Some(seed) = random::seed(name_or_path) {
             return Self::random(seed);
@@ -443,8 +485,9 @@ impl Scenario {
         if !path.exists() && path.extension().is_none_or(|extension| extension != "toml") {
             return Err(ScenarioError::UnknownName {
                 name: name_or_path.to_owned(),
-                nearest: nearest(name_or_path, builtin::NAMES.iter().chain(Self::generated_names()).copied()),
-                allowed: format!("{}, {}, {}-N", builtin::NAMES.join(", "), random::NAME, random::NAME),
+                nearest: nearest(name_or_path, builtin::every_name().chain(Self::generated_names().iter().copied())),
+                allowed: builtin::every_name().map(|name| format!("{name}, ")).collect::<String>()
+                    + &format!("{}, {}-N", random::NAME, random::NAME),
             });
         }
         let bytes = std::fs::read(path)

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     action::PADDING,
-    fault::TargetKind,
+    fault::{FaultId, TargetKind},
     lanes::{NODE_LANES, ZONE_LANES},
     rules,
 };
@@ -275,6 +275,12 @@ fn check_fault(scenario: &Scenario, index: usize, fault: &Fault) -> Check {
     range(&key("weight"), fault.weight, 0.0, 1e6)?;
     let (low, high) = fault.id.model().magnitude_range();
     interval(&key("magnitude"), fault.magnitude, low, high)?;
+    if let Some(spread) = fault.spread {
+        if fault.id != FaultId::F05 {
+            return Err(format!("{} = {spread}; allowed: only with id = \"F05\"", key("spread")));
+        }
+        range(&key("spread"), spread, 0.0, 1.0)?;
+    }
     interval(&key("blast_radius"), fault.blast_radius, 0.0, 1.0)?;
     interval(&key("onset_s"), fault.onset_s, 0.0, 1e6)?;
     interval(&key("ramp_s"), fault.ramp_s, 0.0, 1e6)?;

@@ -24,7 +24,7 @@ pub(super) fn begin(topology: &Topology, state: &mut ClusterState, level: Level)
         *phase = (rng.uniform() * scrape_ticks as f32) as u32;
     }
     for (next, table) in state.next_check_us.iter_mut().zip(&topology.services) {
-        *next = 1 + (f64::from(rng.uniform()) * table.check_us as f64) as u64;
+        *next = [1 + (f64::from(rng.uniform()) * table.check_us as f64) as u64; 2];
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     lanes::{NODE_LANES, ZONE_LANES, add_lane, f32x4, f32x8, lane, ratio},
-    simulation::{impairments::retire_generation, placement::place},
+    simulation::{health::dilute, impairments::retire_generation, placement::place},
     state::{CallState, ClusterState, HEALTHY, IMPAIRED, Population, ServiceState},
     topology::{ServiceTable, Topology},
 };
@@ -175,7 +175,7 @@ pub(crate) fn advance(topology: &Topology, state: &mut ClusterState) {
             any |= start_up::<4>(own, table, &up, &mut arrived);
         }
         if any {
-            let joined = admit(topology, table, own, &arrived);
+            let joined = admit(topology, table, own, &mut state.pass_runs, &arrived);
             if state.has_stale_secrets {
                 // Fresh replicas read their secrets anew.
                 let fresh = joined.reduce_add() / own.placement.running().max(SPECK);
@@ -252,7 +252,13 @@ fn start_up<const FIRST: usize>(
 
 /// Lets those that finished starting join those that run, and returns them by zone.
 #[inline(always)]
-fn admit(topology: &Topology, table: &ServiceTable, own: &mut ServiceState, arrived: &[f32; NODE_LANES]) -> f32x4 {
+fn admit(
+    topology: &Topology,
+    table: &ServiceTable,
+    own: &mut ServiceState,
+    pass_runs: &mut [f32x4],
+    arrived: &[f32; NODE_LANES],
+) -> f32x4 {
     let before = if table.counts_replicas { own.answering().reduce_add() } else { 0.0 };
     let mut joining = [[0.0; ZONE_LANES]; 2];
     for (index, node) in topology.nodes.iter().enumerate().take(NODE_LANES) {
@@ -269,9 +275,10 @@ fn admit(topology: &Topology, table: &ServiceTable, own: &mut ServiceState, arri
     }
     let [healthy, impaired] = joining.map(f32x4::from);
     own.cold += healthy;
-    join(&mut own.populations[HEALTHY], healthy);
+    join(&mut own.populations[HEALTHY], healthy, table.admits_by_checks, &mut pass_runs[table.pass_runs(HEALTHY)]);
     if impaired.simd_gt(f32x4::ZERO).any() {
-        join(&mut own.populations[IMPAIRED], impaired);
+        let passes = &mut pass_runs[table.pass_runs(IMPAIRED)];
+        join(&mut own.populations[IMPAIRED], impaired, table.admits_by_checks, passes);
         own.has_impaired = true;
     }
     if table.counts_replicas {
@@ -281,19 +288,24 @@ fn admit(topology: &Topology, table: &ServiceTable, own: &mut ServiceState, arri
 }
 
 /// Adds replicas that finished starting to a population: they have leaked nothing and failed no check, so that its means
-/// are diluted.
-fn join(population: &mut Population, joining: f32x4) {
+/// are diluted. Where checks admit them they have passed none yet, and are out of rotation until they have.
+fn join(population: &mut Population, joining: f32x4, admits_by_checks: bool, passes: &mut [f32x4]) {
     let fresh = ratio(joining, population.ready + joining);
     let old = f32x4::ONE - fresh;
     population.leaked *= old;
     population.ready += joining;
     let [_, runs @ ..] = &mut population.check_runs;
     let out = population.ejected + population.outlier + runs.iter().fold(f32x4::ZERO, |sum, &share| sum + share);
-    if !out.simd_gt(f32x4::ZERO).any() {
+    if !admits_by_checks && !out.simd_gt(f32x4::ZERO).any() {
         population.check_runs[0] = f32x4::ONE;
         return;
     }
     population.ejected *= old;
+    if admits_by_checks {
+        let before = population.ejected;
+        population.ejected += fresh;
+        dilute(passes, before, population.ejected);
+    }
     population.outlier *= old;
     // What is in no run of failures and not out is in the first: rounding does not add up over the starts.
     let mut others = population.ejected;

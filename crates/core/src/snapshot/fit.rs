@@ -12,6 +12,8 @@ use crate::{
 /// Decisions that an environment may have played: a thousand of the longest episodes that a scenario may have. Times in
 /// ticks and microseconds cannot overflow up to there.
 const MOST_DECISIONS: u32 = 1_000_000_000;
+/// Microseconds by which a timeout in seconds may be rounded: they are single-precision sums up to a thousand seconds.
+const CLOCK_ROUNDING_US: u64 = 1000;
 /// Room for rounding around a range's ends, as a ratio of its length.
 const ROUNDING: f32 = 1e-3;
 
@@ -33,6 +35,7 @@ pub(super) fn fits(topology: &Topology, state: &ClusterState) -> Result<(), Snap
     }
     length("scrape_phase", state.scrape_phase.len(), services)?;
     length("next_check_us", state.next_check_us.len(), services)?;
+    length("pass_runs", state.pass_runs.len(), topology.num_pass_runs)?;
     times(topology, state)?;
     for (slot, event) in state.faults.iter().enumerate() {
         fault(topology, slot, event)?;
@@ -69,7 +72,7 @@ pub(super) fn fits(topology: &Topology, state: &ClusterState) -> Result<(), Snap
     each.try_for_each(|(service, (own, table))| counts(service, own, table))
 }
 
-/// A snapshot is taken between decisions, and no health check is overdue then.
+/// A snapshot is taken between decisions, and no health check is under way for longer than its timeout then.
 fn times(topology: &Topology, state: &ClusterState) -> Result<(), SnapshotError> {
     let level = state.level.number();
     check(Level::new(level).is_some(), "level", level, "a number below 2^33")?;
@@ -79,8 +82,11 @@ fn times(topology: &Topology, state: &ClusterState) -> Result<(), SnapshotError>
     let lost = state.accounts.lost_decisions;
     check(lost <= state.decision, "accounts.lost_decisions", lost, format!("0 to {}", state.decision))?;
     let now_us = tick * u64::from(topology.scenario().tick_ms) * 1000;
-    for (service, &next) in state.next_check_us.iter().enumerate() {
-        check(next >= now_us, &format!("next_check_us[{service}]"), next, format!("at least {now_us}, the present"))?;
+    for (service, (starts, table)) in state.next_check_us.iter().zip(&topology.services).enumerate() {
+        let earliest = now_us.saturating_sub((f64::from(table.check_timeout_s) * 1e6) as u64 + CLOCK_ROUNDING_US);
+        let least = starts[0].min(starts[1]);
+        let allowed = format!("at least {earliest}, a timeout before the present");
+        check(least >= earliest, &format!("next_check_us[{service}]"), least, allowed)?;
     }
     Ok(())
 }

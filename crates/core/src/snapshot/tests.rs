@@ -28,6 +28,7 @@ fn event(target: FaultTarget) -> FaultEvent {
         end_tick,
         magnitude: 1.0,
         blast_radius: 1.0,
+        spread: None,
         abort_availability: 0.0,
         mended: false,
     }
@@ -70,7 +71,7 @@ fn a_changed_layout_raises_the_version() {
     assert_eq!((VERSION, size, fnv1a(names.as_bytes())), LAYOUT, "{names}");
 }
 
-const LAYOUT: (u32, usize, u64) = (3, 2758, 0x0262_C4D3_4168_0A71);
+const LAYOUT: (u32, usize, u64) = (4, 2765, 0x3636_0AE6_BA43_9E40);
 
 #[test]
 fn another_version_is_refused_and_both_are_named() {
@@ -120,8 +121,8 @@ fn a_state_that_the_topology_cannot_have_is_refused_by_the_value_that_does_not_f
         ("lost_decisions = 1; allowed: 0 to 0", |state| state.accounts.lost_decisions = 1),
         ("next_check_us[2] = 0; allowed: at least", |state| {
             (state.decision, state.tick) = (7, 7 * u64::from(spine12().scenario().decision_ticks));
-            state.next_check_us.fill(u64::MAX);
-            state.next_check_us[2] = 0;
+            state.next_check_us.fill([u64::MAX; 2]);
+            state.next_check_us[2] = [u64::MAX, 0];
         }),
         ("faults[1].slot = 32; allowed: less than 32", |state| {
             state.faults = vec![event(FaultTarget::Cluster), FaultEvent { slot: 32, ..event(FaultTarget::Cluster) }];

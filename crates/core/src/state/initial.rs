@@ -201,7 +201,8 @@ impl ClusterState {
             p99_s: 0.0,
             faults: Vec::with_capacity(crate::fault::MAX_DRAWN_FAULTS),
             scrape_phase: vec![0; topology.num_services()],
-            next_check_us: vec![1; topology.num_services()],
+            next_check_us: vec![[1; 2]; topology.num_services()],
+            pass_runs: vec![zero; topology.num_pass_runs],
             pending: Vec::with_capacity(most_pending),
             acted_at: NEVER,
             cores_used: [0.0; NODE_LANES],
@@ -258,6 +259,7 @@ impl ClusterState {
             faults,
             scrape_phase,
             next_check_us,
+            pass_runs,
             pending
         );
     }

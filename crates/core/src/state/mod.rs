@@ -79,6 +79,8 @@ pub(crate) struct Impairment {
     pub delay_s: f32,
     /// Standard deviation of the added seconds.
     pub delay_sd_s: f32,
+    /// Half the width of the added seconds where they are uniform, else 0.
+    pub delay_spread_s: f32,
     /// Ratio of requests answered with an error, and of those that fail without the replica noticing.
     pub error: f32,
     /// See `error`.
@@ -100,6 +102,7 @@ impl Impairment {
         speed: 1.0,
         delay_s: 0.0,
         delay_sd_s: 0.0,
+        delay_spread_s: 0.0,
         error: 0.0,
         unseen_error: 0.0,
         wrong: 0.0,
@@ -115,6 +118,7 @@ impl Impairment {
             speed: self.speed * other.speed,
             delay_s: self.delay_s + other.delay_s,
             delay_sd_s: self.delay_sd_s.max(other.delay_sd_s),
+            delay_spread_s: self.delay_spread_s.max(other.delay_spread_s),
             error: self.error.max(other.error),
             unseen_error: self.unseen_error.max(other.unseen_error),
             wrong: self.wrong.max(other.wrong),
@@ -435,9 +439,13 @@ pub(crate) struct ClusterState {
     /// Their 99th percentile of response time in seconds.
     pub p99_s: f32,
     pub faults: Vec<FaultEvent>,
-    /// Tick within the scrape period at which each service is scraped, and the time of its next health check.
+    /// Tick within the scrape period at which each service is scraped.
     pub scrape_phase: Vec<u32>,
-    pub next_check_us: Vec<u64>,
+    /// When the health check that is under way or comes next starts, by service: for the healthy and the impaired.
+    pub next_check_us: Vec<[u64; 2]>,
+    /// Shares of those out of rotation that passed 1, 2, … checks in a row, by population of the services that need more
+    /// than one to come back; where a service's begin is in its table. Those counted start anew when a fault ends.
+    pub pass_runs: Vec<f32x4>,
     /// Accepted actions and the ticks at which they take effect.
     pub pending: Vec<(u64, Action)>,
     pub acted_at: u64,

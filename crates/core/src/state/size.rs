@@ -15,6 +15,7 @@ impl ClusterState {
             + bytes(&self.faults)
             + bytes(&self.scrape_phase)
             + bytes(&self.next_check_us)
+            + bytes(&self.pass_runs)
             + bytes(&self.pending)
     }
 }

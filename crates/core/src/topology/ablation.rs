@@ -85,6 +85,7 @@ fn of_service(off: &dyn Fn(Rule) -> bool, service: &mut ServiceTable) {
     }
     if off(Rule::HealthChecks) {
         service.check_us = u64::MAX / 4;
+        service.admits_by_checks = false;
     }
     if off(Rule::OutlierEjection) {
         service.outlier = None;

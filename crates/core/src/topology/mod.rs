@@ -76,6 +76,8 @@ pub struct Topology {
     pub(crate) decision_s: f32,
     /// Mean user requests per second with every level factor at 1, per service.
     pub(crate) nominal_per_s: Vec<f32>,
+    /// Shares that the state keeps of those out of rotation, by checks passed in a row, over all services.
+    pub(crate) num_pass_runs: usize,
     pub(crate) faults: fault::Catalogue,
     /// Service blocks of an observation, padding included.
     pub(crate) service_blocks: usize,
@@ -171,6 +173,11 @@ impl Topology {
             },
         );
         callers::note(&mut services, &calls);
+        let mut num_pass_runs = 0;
+        for service in &mut services {
+            service.first_pass_run = num_pass_runs;
+            num_pass_runs += 2 * (service.check_successes - 1);
+        }
         let on = |rule: Rule| !rules_off.rule(rule);
         let used = cores_used(&services);
         let initial_cost = nodes.iter().zip(used).map(|(node, cores)| cores * node.price).sum::<f32>();
@@ -234,6 +241,7 @@ impl Topology {
             initial_cost,
             decision_s: tick_s * scenario.decision_ticks as f32,
             nominal_per_s,
+            num_pass_runs,
             faults,
             service_blocks,
             actions,

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{COLLECTION_BEGINS, DELAY_STAGES, STARTUP_STAGES};
 use crate::{
     lanes::{NODE_LANES, ZONE_LANES, exp_scalar, f32x4},
-    scenario::{Call, CallMode, Service, ServiceClass},
+    scenario::{Admission, Call, CallMode, Service, ServiceClass},
     state::CallState,
 };
 
@@ -45,7 +45,11 @@ pub(crate) struct ServiceTable {
     pub check_us: u64,
     pub check_timeout_s: f32,
     pub check_failures: usize,
-    pub check_successes: i32,
+    pub check_successes: usize,
+    /// Where the state keeps how many checks in a row those out of rotation passed.
+    pub first_pass_run: usize,
+    /// Whether replicas that have started get traffic only once they passed their checks.
+    pub admits_by_checks: bool,
     pub hit_ratio: f32,
     pub fill_step: f32,
     pub broker_depth: f32,
@@ -89,6 +93,13 @@ impl ServiceTable {
     /// Whether replicas are ours to start and stop.
     pub fn is_managed(&self) -> bool {
         self.class != ServiceClass::External
+    }
+
+    /// Where the state keeps the pass runs of a population: one share fewer than checks that bring a replica back.
+    pub fn pass_runs(&self, kind: usize) -> Range<usize> {
+        let length = self.check_successes - 1;
+        let from = self.first_pass_run + kind * length;
+        from..from + length
     }
 }
 
@@ -227,7 +238,9 @@ pub(super) fn service_table(
         check_us: (service.health.interval_s * 1e6) as u64,
         check_timeout_s: service.health.timeout_ms / 1000.0,
         check_failures: usize::from(service.health.failures),
-        check_successes: i32::from(service.health.successes),
+        check_successes: usize::from(service.health.successes).max(1),
+        first_pass_run: 0,
+        admits_by_checks: service.health.admission == Admission::Checks,
         hit_ratio: service.cache.as_ref().map_or(0.0, |cache| cache.hit_ratio),
         fill_step: service.cache.as_ref().map_or(0.0, |cache| 1.0 - exp_scalar(-tick_s / cache.fill_s)),
         broker_depth: service.broker.as_ref().map_or(0.0, |broker| broker.depth),

@@ -69,6 +69,52 @@ fn unknown_names_directories_and_rubbish_are_refused() {
 }
 
 #[test]
+fn every_built_in_name_loads_under_its_own_name_and_every_alias_under_that_of_what_it_stands_for() {
+    for name in Scenario::builtin_names().iter().chain(Scenario::preset_names()) {
+        assert_eq!(scenario(name).name, *name);
+        assert_eq!(Scenario::resolve_alias(name), *name, "an alias hides it");
+    }
+    for (alias, name) in Scenario::aliases() {
+        assert_eq!(scenario(alias), scenario(name), "{alias}");
+        assert_eq!(Scenario::resolve_alias(alias), *name);
+        assert!(!Scenario::builtin_names().contains(alias) && !Scenario::preset_names().contains(alias), "{alias}");
+    }
+}
+
+#[test]
+fn an_overlay_merges_tables_and_replaces_arrays() {
+    let base = scenario("spine12");
+    let overlay = "name = \"busy\"\n[workload]\nrate_per_s = 500\nlevel_range = [1, 2]\n\
+                   [[faults.catalogue]]\nid = \"F13\"\nmagnitude = [2, 3]\nduration_s = [60, 90]\n";
+    let laid = base.overlaid(overlay, "busy.toml").expect("a variant");
+    assert_eq!((laid.name.as_str(), laid.workload.rate_per_s), ("busy", 500.0));
+    assert_eq!(laid.workload.level_range, [1.0, 2.0]);
+    assert_eq!(laid.faults.catalogue.len(), 1);
+    assert_eq!((&laid.services, &laid.calls), (&base.services, &base.calls));
+    assert_eq!((&laid.workload.entry, laid.faults.second_ratio), (&base.workload.entry, base.faults.second_ratio));
+    assert_eq!(base.overlaid("", "nothing.toml").expect("itself"), base);
+}
+
+#[test]
+fn a_mistake_in_an_overlay_is_named_as_one_in_a_scenario_is() {
+    let cases: &[(&str, &[&str])] = &[
+        ("[workload]\nrate_pr_s = 5", &["mine.toml", "rate_pr_s", "did you mean `rate_per_s`"]),
+        ("[workload]\nrate_per_s = -1", &["mine.toml", "workload.rate_per_s", "-1"]),
+        ("tick_ms = \"fast\"", &["mine.toml", "tick_ms"]),
+        ("workload = 3", &["mine.toml", "workload"]),
+        ("name = \"x\"\nname =", &["mine.toml", "line 2"]),
+    ];
+    for (overlay, words) in cases {
+        let error = scenario("spine12").overlaid(overlay, "mine.toml").expect_err("a refusal");
+        let message = error.to_string();
+        assert!(!message.contains('\n') && error.exit_code() == 2, "{message}");
+        for word in *words {
+            assert!(message.contains(word), "`{word}` is missing in: {message}");
+        }
+    }
+}
+
+#[test]
 fn every_scenario_is_healthy_where_nothing_goes_wrong() {
     for name in scenario_names() {
         let topology = topology(name);

@@ -35,6 +35,7 @@ pub(super) fn faults(graph: &Graph, shares: &[f32], services: &[Service], calls:
         onset_s: defaults::onset_s(),
         ramp_s: defaults::ramp_s(),
         duration_s,
+        spread: None,
         abort_availability: 0.0,
     };
     let on =

@@ -54,10 +54,20 @@ impl Lab {
     }
 
     /// Runs while something is done before every tick.
-    pub fn run_with(&mut self, seconds: u32, mut each: impl FnMut(&mut ClusterState)) -> &mut Self {
+    pub fn run_with(&mut self, seconds: u32, each: impl FnMut(&mut ClusterState)) -> &mut Self {
+        self.run_with_ticks((seconds as f32 / self.topology.tick_s).round() as u32, each)
+    }
+
+    /// Runs for so many ticks.
+    pub fn run_ticks(&mut self, ticks: u32) -> &mut Self {
+        self.run_with_ticks(ticks, |_| ())
+    }
+
+    /// The same while something is done before every tick.
+    pub fn run_with_ticks(&mut self, ticks: u32, mut each: impl FnMut(&mut ClusterState)) -> &mut Self {
         simulation::begin_decision(&mut self.state);
         self.state.accounts = crate::state::Accounts::default();
-        for _ in 0..(seconds as f32 / self.topology.tick_s).round() as u32 {
+        for _ in 0..ticks {
             each(&mut self.state);
             simulation::advance(&self.topology, &mut self.state, &mut Nobody);
         }
