@@ -2,11 +2,14 @@
 
 use std::{collections::BTreeSet, ops::Range, sync::Arc};
 
-use microcloud_core::{Topology, observation::latency_feature};
+use microcloud_core::{Topology, observation::BOUND, observation::latency_feature};
 use serde::{Deserialize, Serialize};
 
-use super::{Incident, IncidentTarget, Rule, RuleError};
-use crate::nearest_name;
+use super::{
+    Incident, IncidentTarget, Operator, Rule, RuleError,
+    metric::{Metric, decision_s, latency_ms},
+    rule::LONGEST_WINDOW_S,
+};
 
 /// A set of rules compiled for one topology; shared by all its environments.
 #[derive(Clone)]
@@ -84,40 +87,57 @@ impl Detector {
     /// Compiles rules for a topology.
     ///
     /// # Errors
-    /// Names that occur twice, thresholds that are not finite, metrics that the observation does not have.
+    /// Names that occur twice, windows that are empty or longer than a day, thresholds that are not finite or that no value
+    /// can pass, metrics that the observation does not have.
     pub fn new(rules: Vec<Rule>, topology: &Arc<Topology>) -> Result<Self, RuleError> {
-        let scenario = topology.scenario();
-        let decision_s = f64::from(scenario.tick_ms) * f64::from(scenario.decision_ticks) / 1000.0;
+        let decision_s = decision_s(topology);
         let mut names = BTreeSet::new();
         let (mut spans, mut checks, mut columns, mut capacity) = (Vec::new(), Vec::new(), Vec::new(), 1);
         for (index, rule) in rules.iter().enumerate() {
             if !names.insert(rule.name.as_str()) {
                 return Err(RuleError::Duplicate(rule.name.clone()));
             }
-            if !rule.threshold.is_finite() {
-                return Err(RuleError::Threshold { rule: rule.name.clone(), threshold: rule.threshold });
-            }
+            let metric = Metric::new(&rule.name, &rule.metric_name, topology)?;
+            let threshold = threshold(rule, metric.in_ms)?;
             let samples = (f64::from(rule.window_seconds) / decision_s).round().max(1.0) as usize;
             capacity = capacity.max(samples);
-            let (kind, metric) = rule.metric_name.split_once('.').unwrap_or(("", ""));
-            let in_ms = metric == "p99_latency_ms";
-            let feature = if in_ms { "p99_latency" } else { metric };
-            let threshold = if in_ms { f64::from(latency_feature(rule.threshold as f32)) } else { rule.threshold };
             let before = checks.len();
-            for target in IncidentTarget::of_kind(kind, topology) {
-                let Some(column) = topology.observation_index(&target.feature(topology, feature)) else { continue };
+            for &(target, column) in &metric.columns {
                 let series = columns.iter().position(|&known| known == column).unwrap_or_else(|| {
                     columns.push(column);
                     columns.len() - 1
                 });
                 checks.push(Check { rule: index, target, series });
             }
-            if checks.len() == before {
-                return Err(unknown_metric(rule, topology));
-            }
+            let in_ms = metric.in_ms;
             spans.push(Span { checks: before..checks.len(), threshold, samples, in_ms });
         }
         Ok(Self { topology: Arc::clone(topology), rules, spans, checks, columns, capacity, decision_s })
+    }
+
+    /// One rule applied to one target, for every check in order: the rule's index and the target.
+    pub(super) fn checks(&self) -> impl ExactSizeIterator<Item = (usize, IncidentTarget)> + '_ {
+        self.checks.iter().map(|check| (check.rule, check.target))
+    }
+
+    /// Whether a check's rule holds, and the window's mean in the observation's scale.
+    pub(super) fn reading(&self, state: &DetectorState, check: usize) -> (bool, f64) {
+        (state.open_since[check].is_some(), self.mean(state, check))
+    }
+
+    /// A check and its window's mean in words.
+    pub(super) fn description(&self, check: usize, mean: f64) -> String {
+        let Check { rule, target, .. } = self.checks[check];
+        let (rule, name) = (&self.rules[rule], target.name(&self.topology));
+        let value = if self.spans[self.checks[check].rule].in_ms { latency_ms(mean) } else { mean };
+        format!(
+            "{} of {} is {value:.3} over {} s ({} {})",
+            rule.metric_name,
+            if name.is_empty() { "the cluster" } else { name },
+            rule.window_seconds,
+            rule.operator.sign(),
+            rule.threshold,
+        )
     }
 
     /// The rules, in the order given.
@@ -237,18 +257,10 @@ impl Detector {
         let check = &self.checks[finding.check];
         let rule = &self.rules[check.rule];
         let target = check.target.name(&self.topology);
-        let value = if self.spans[check.rule].in_ms { latency_ms(finding.mean) } else { finding.mean };
         Incident {
             severity: rule.severity,
             title: if target.is_empty() { rule.name.clone() } else { format!("{} on {target}", rule.name) },
-            description: format!(
-                "{} of {} is {value:.3} over {} s ({} {})",
-                rule.metric_name,
-                if target.is_empty() { "the cluster" } else { target },
-                rule.window_seconds,
-                rule.operator.sign(),
-                rule.threshold,
-            ),
+            description: self.description(finding.check, finding.mean),
             rule_name: rule.name.clone(),
             target_kind: check.target.kind(),
             target: target.to_owned(),
@@ -287,32 +299,34 @@ impl DetectorState {
     }
 }
 
-/// The latency whose feature is `feature`, by bisection, for texts.
-fn latency_ms(feature: f64) -> f64 {
-    let (mut low, mut high) = (0.0_f32, 20_000.0_f32);
-    for _ in 0..40 {
-        let middle = 0.5 * (low + high);
-        if f64::from(latency_feature(middle)) < feature { low = middle } else { high = middle }
+/// A rule's threshold in the observation's scale.
+fn threshold(rule: &Rule, in_ms: bool) -> Result<f64, RuleError> {
+    if !rule.threshold.is_finite() {
+        return Err(RuleError::Threshold { rule: rule.name.clone(), threshold: rule.threshold });
     }
-    f64::from(high)
-}
-
-fn unknown_metric(rule: &Rule, topology: &Topology) -> RuleError {
-    let mut metrics = BTreeSet::new();
-    for name in topology.observation_names() {
-        let (Some((kind, _)), Some((_, feature))) = (name.split_once('.'), name.rsplit_once('.')) else { continue };
-        metrics.insert(format!("{kind}.{feature}"));
-        if feature == "p99_latency" {
-            metrics.insert(format!("{kind}.p99_latency_ms"));
-        }
+    if !(1..=LONGEST_WINDOW_S).contains(&rule.window_seconds) {
+        return Err(RuleError::Window { rule: rule.name.clone(), window_seconds: rule.window_seconds });
     }
-    let nearest = nearest_name(&rule.metric_name, metrics.iter().map(String::as_str));
-    RuleError::UnknownMetric {
+    if in_ms {
+        return Ok(f64::from(latency_feature(rule.threshold as f32)));
+    }
+    let bound = f64::from(BOUND);
+    let possible = match rule.operator {
+        Operator::Gt => rule.threshold < bound,
+        Operator::Gte => rule.threshold <= bound,
+        Operator::Lt => rule.threshold > -bound,
+        Operator::Lte => rule.threshold >= -bound,
+        Operator::Eq => rule.threshold.abs() <= bound,
+    };
+    if possible {
+        return Ok(rule.threshold);
+    }
+    Err(RuleError::NeverHolds {
         rule: rule.name.clone(),
         metric_name: rule.metric_name.clone(),
-        nearest: nearest.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default(),
-        allowed: metrics.into_iter().collect::<Vec<_>>().join(", "),
-    }
+        sign: rule.operator.sign(),
+        threshold: rule.threshold,
+    })
 }
 
 #[cfg(test)]

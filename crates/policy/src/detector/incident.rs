@@ -1,7 +1,7 @@
 //! What a rule reports about one service, node or zone.
 
 use microcloud_core::{NodeId, ServiceId, Topology, ZoneId};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Severity;
 
@@ -26,6 +26,43 @@ pub struct Incident {
     pub tick_id: u64,
     /// Whether the rule has ceased to hold.
     pub resolved: bool,
+}
+
+/// An incident as a table stores it: S1's columns and an id.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct IncidentRow {
+    /// `<rule_name>:<kind>.<target>:<tick_id>`, unique in an episode.
+    pub id: String,
+    /// How grave it is, 1 to 4.
+    pub severity: Severity,
+    /// One line for a feed.
+    pub title: String,
+    /// What was seen.
+    pub description: String,
+    /// The rule that found it.
+    pub rule_name: String,
+    /// Seconds from the episode's start at which the rule first held.
+    pub detected_at: f64,
+    /// The tick of the observation in which the rule first held.
+    pub tick_id: u64,
+    /// Whether the rule has ceased to hold.
+    pub resolved: bool,
+}
+
+impl Incident {
+    /// The incident as a row of a table; the target is in its id and title.
+    pub fn row(&self) -> IncidentRow {
+        IncidentRow {
+            id: format!("{}:{}.{}:{}", self.rule_name, self.target_kind, self.target, self.tick_id),
+            severity: self.severity,
+            title: self.title.clone(),
+            description: self.description.clone(),
+            rule_name: self.rule_name.clone(),
+            detected_at: self.detected_at,
+            tick_id: self.tick_id,
+            resolved: self.resolved,
+        }
+    }
 }
 
 /// What an incident is about.

@@ -1,25 +1,57 @@
 //! A detection rule, with the fields that S1 gives it.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 use thiserror::Error;
 
+/// The longest window: a day.
+pub const LONGEST_WINDOW_S: u32 = 86_400;
+
 /// Compares the mean of a metric over a window with a threshold.
+///
+/// In files the fields may also have S1's spelling: `Name`, `MetricName`, `Operator`, `Threshold`, `WindowSeconds`,
+/// `Severity`. A threshold that is left out is S1's 50, a window that is left out S1's 30 seconds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     /// The rule's name, unique in its set.
+    #[serde(alias = "Name")]
     pub name: String,
     /// `<kind>.<feature>` of the observation, kind being `service`, `node`, `zone` or `global`, e.g. `service.error_ratio`;
     /// `p99_latency_ms` stands for the feature `p99_latency` with a threshold in milliseconds.
+    #[serde(alias = "MetricName")]
     pub metric_name: String,
     /// How the metric is compared with the threshold.
+    #[serde(alias = "Operator")]
     pub operator: Operator,
     /// What the metric is compared with, in the metric's unit.
+    #[serde(alias = "Threshold", default = "default_threshold")]
     pub threshold: f64,
-    /// Length of the window in seconds; at least one observation.
+    /// Length of the window in seconds, from 1 to 86 400; at least one observation.
+    #[serde(alias = "WindowSeconds", default = "default_window_seconds", deserialize_with = "window_seconds")]
     pub window_seconds: u32,
     /// How grave an incident of this rule is.
+    #[serde(alias = "Severity")]
     pub severity: Severity,
+}
+
+fn default_threshold() -> f64 {
+    50.0
+}
+
+fn default_window_seconds() -> u32 {
+    30
+}
+
+/// A window from a file, where a negative number deserves the same answer as zero.
+fn window_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let seconds = f64::deserialize(deserializer)?;
+    if seconds.fract() == 0.0 && (1.0..=f64::from(LONGEST_WINDOW_S)).contains(&seconds) {
+        Ok(seconds as u32)
+    } else {
+        Err(de::Error::custom(format!(
+            "window_seconds = {seconds}; allowed: whole seconds from 1 to {LONGEST_WINDOW_S}"
+        )))
+    }
 }
 
 /// A comparison of a metric with a threshold.
@@ -64,7 +96,7 @@ impl Operator {
 
 /// How grave an incident is, 1 to 4 in files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "u8", into = "u8")]
+#[serde(try_from = "i64", into = "u8")]
 pub enum Severity {
     /// 1
     Low = 1,
@@ -86,6 +118,14 @@ impl TryFrom<u8> for Severity {
     type Error = String;
 
     fn try_from(number: u8) -> Result<Self, String> {
+        Self::try_from(i64::from(number))
+    }
+}
+
+impl TryFrom<i64> for Severity {
+    type Error = String;
+
+    fn try_from(number: i64) -> Result<Self, String> {
         match number {
             1 => Ok(Severity::Low),
             2 => Ok(Severity::Medium),
@@ -107,6 +147,30 @@ pub enum RuleError {
     Threshold {
         /// The rule.
         rule: String,
+        /// Its threshold.
+        threshold: f64,
+    },
+    /// The window is empty or longer than a day.
+    #[error("rule `{rule}`: window_seconds = {window_seconds}; allowed: whole seconds from 1 to {LONGEST_WINDOW_S}")]
+    Window {
+        /// The rule.
+        rule: String,
+        /// Its window.
+        window_seconds: u32,
+    },
+    /// No value of the metric compares so with the threshold.
+    #[error(
+        "rule `{rule}`: `{metric_name} {sign} {threshold}` can never hold, since features lie in [-{bound}, {bound}] \
+         (ratios are shares, 0.85 and not 85)",
+        bound = microcloud_core::observation::BOUND
+    )]
+    NeverHolds {
+        /// The rule.
+        rule: String,
+        /// The metric that it names.
+        metric_name: String,
+        /// The comparison's sign.
+        sign: &'static str,
         /// Its threshold.
         threshold: f64,
     },

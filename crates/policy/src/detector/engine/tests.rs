@@ -96,6 +96,10 @@ fn rules_that_do_not_fit_are_refused_with_what_is_allowed() -> Outcome {
     assert!(matches!(Detector::new(twice, &topology), Err(RuleError::Duplicate(_))));
     let nowhere = vec![rule("service.queue", f64::NAN, 30)];
     assert!(matches!(Detector::new(nowhere, &topology), Err(RuleError::Threshold { .. })));
+    let empty = vec![rule("service.queue", 0.5, 0)];
+    assert!(matches!(Detector::new(empty, &topology), Err(RuleError::Window { .. })));
+    let percent = vec![rule("service.utilisation", 85.0, 30)];
+    assert!(matches!(Detector::new(percent, &topology), Err(RuleError::NeverHolds { .. })));
     Ok(())
 }
 
