@@ -7,7 +7,7 @@ use std::{
 };
 
 use microcloud_core::ScenarioError;
-use microcloud_eval::{EvaluationError, experiment::ExperimentError, instructions::InstructionError};
+use microcloud_eval::{EvaluationError, experiment::ExperimentError, instructions::InstructionError, oats::OatsError};
 use microcloud_policy::{RegistryError, network::CheckpointError};
 
 /// Why a command ends without having done what was asked.
@@ -79,6 +79,15 @@ impl From<ExperimentError> for Failure {
     fn from(error: ExperimentError) -> Self {
         match error {
             ExperimentError::Evaluation(error) => error.into(),
+            _ => Self { exit_code: error.exit_code(), message: error.to_string() },
+        }
+    }
+}
+
+impl From<OatsError> for Failure {
+    fn from(error: OatsError) -> Self {
+        match error {
+            OatsError::Evaluation(error) => error.into(),
             _ => Self { exit_code: error.exit_code(), message: error.to_string() },
         }
     }

@@ -9,6 +9,7 @@ mod arguments;
 pub mod commands;
 mod failure;
 mod instructions;
+mod oats;
 mod output;
 mod policies;
 mod progress;

@@ -34,6 +34,7 @@ mod service_metrics;
 mod simulation;
 mod snapshot;
 mod state;
+mod struck;
 mod topology;
 mod vector;
 
@@ -58,5 +59,6 @@ pub use scenario::{
 pub use service_metrics::ServiceMetrics;
 pub use simulation::{Phase, PhaseWatch};
 pub use snapshot::SnapshotError;
+pub use struck::StruckService;
 pub use topology::Topology;
 pub use vector::{Autoreset, StepBuffers, VectorEnvironment, VectorError};

@@ -13,6 +13,7 @@ pub mod experiment;
 mod faults;
 mod file;
 pub mod instructions;
+pub mod oats;
 pub mod picture;
 mod play;
 mod record;

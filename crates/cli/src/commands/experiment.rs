@@ -15,7 +15,7 @@ use microcloud_eval::{
     EvaluationError, Progress,
     experiment::{
         EPISODES, ExperimentConfig, ExperimentError, ExperimentFile, ExperimentReport, FaultSetting, LabCommand,
-        Laboratory, fault_names, page, run_experiment,
+        Laboratory, default_detectors, fault_names, page, run_experiment,
     },
     replace_file,
 };
@@ -116,7 +116,7 @@ struct RunArguments {
 
 #[derive(Args)]
 struct LiveArguments {
-    /// Built-in scenario or TOML file
+    /// Built-in scenario or experiment, or a TOML file of either
     #[arg(value_name = "NAME|FILE.toml")]
     scenario: String,
     #[command(flatten)]
@@ -203,6 +203,7 @@ fn config(arguments: &StepArguments, file: ExperimentFile) -> Result<ExperimentC
     }
     Ok(ExperimentConfig {
         description: file.description,
+        detectors: file.detectors.unwrap_or_else(default_detectors),
         faults,
         skips_unfit,
         episodes: arguments.episodes.or(file.episodes).unwrap_or(EPISODES),
@@ -265,16 +266,25 @@ fn list_faults() -> Result<(), Failure> {
 }
 
 /// A laboratory as the options ask for it.
-fn laboratory(scenario: &str, policy: Option<&str>, seed: u64, options: &LiveOptions) -> Result<Laboratory, Failure> {
+fn laboratory(
+    file: &ExperimentFile,
+    policy: Option<&str>,
+    seed: u64,
+    options: &LiveOptions,
+) -> Result<Laboratory, Failure> {
     for (key, value) in [("most-blast-radius", options.most_blast_radius), ("abort", options.abort)] {
         if !(0.0..=1.0).contains(&value) {
             return Err(Failure::usage(format!("--{key} {value}; allowed: 0 to 1")));
         }
     }
-    let topology: Arc<Topology> = load_topology(scenario)?;
+    let topology: Arc<Topology> = load_topology(&file.scenario)?;
     let contender = contender(policy.unwrap_or("no-op"))?;
     let laboratory = Laboratory::new(&topology, &contender, Level::draw(Split::Train, seed, 0))?;
-    Ok(laboratory.limited(options.most_blast_radius, options.abort))
+    let laboratory = laboratory.limited(options.most_blast_radius, options.abort);
+    Ok(match &file.detectors {
+        Some(detectors) => laboratory.with_detectors(detectors)?,
+        None => laboratory,
+    })
 }
 
 fn play_timeline(arguments: &RunArguments) -> Result<(), Failure> {
@@ -300,7 +310,7 @@ fn play_timeline(arguments: &RunArguments) -> Result<(), Failure> {
     let options = &arguments.live;
     let policy = options.policy.as_deref().or(file.policy.as_deref());
     let seed = options.seed.or(file.seed).unwrap_or(0);
-    let mut laboratory = laboratory(&file.scenario, policy, seed, options)?;
+    let mut laboratory = laboratory(&file, policy, seed, options)?;
     let progress = ProgressLine::new(1, "episodes")?;
     let mut said = Vec::new();
     let mut due = timeline.iter().peekable();
@@ -352,8 +362,9 @@ fn play_timeline(arguments: &RunArguments) -> Result<(), Failure> {
 
 fn play_live(arguments: &LiveArguments) -> Result<(), Failure> {
     let options = &arguments.live;
-    let seed = options.seed.unwrap_or(0);
-    let mut laboratory = laboratory(&arguments.scenario, options.policy.as_deref(), seed, options)?;
+    let file = ExperimentFile::find(&arguments.scenario)?;
+    let policy = options.policy.as_deref().or(file.policy.as_deref());
+    let mut laboratory = laboratory(&file, policy, options.seed.or(file.seed).unwrap_or(0), options)?;
     for line in io::stdin().lock().lines() {
         let line = line.map_err(|error| Failure::usage(format!("standard input: cannot read: {error}")))?;
         let words = line.trim();

@@ -6,7 +6,9 @@ use clap::{Parser, Subcommand};
 use microcloud_core::Scenario;
 
 use crate::{
-    Failure, finish, load_topology, parse, print,
+    Failure, finish, load_topology,
+    oats::{OatsArguments, run_oats},
+    parse, print,
     validate::{ValidateArguments, run_validation},
 };
 
@@ -47,6 +49,11 @@ enum Command {
         #[arg(value_name = "FILE.toml")]
         file: String,
     },
+    /// Prints an orthogonal or covering array with its certificate, or plays it on a scenario's services
+    #[command(
+        after_help = "Example:\n  cargo run --bin scenario -- oats --array L27 --scenario spine12 --policy no-op --policy threshold-rules"
+    )]
+    Oats(OatsArguments),
     /// Compares both engines with queueing theory, published outages and each other; exit code 1 where a row fails
     #[command(after_help = "Example:\n  cargo run --bin scenario -- validate --quick")]
     Validate(ValidateArguments),
@@ -64,6 +71,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Show { name } => print(&Scenario::load(&name)?.to_toml()),
         Command::Generate { seed, services } => generate(seed, services),
         Command::Check { file } => check(&file),
+        Command::Oats(arguments) => run_oats(&arguments),
         Command::Validate(arguments) => run_validation(&arguments),
     }
 }

@@ -1,6 +1,7 @@
 //! What can go wrong in an experiment.
 
 use microcloud_core::{FaultPlanError, ScenarioError};
+use microcloud_policy::detector::DetectorError;
 use thiserror::Error;
 
 use crate::{EvaluationError, validation::ValidationError};
@@ -17,6 +18,9 @@ pub enum ExperimentError {
     /// A fault that does not fit.
     #[error(transparent)]
     Fault(#[from] FaultPlanError),
+    /// Detectors that do not fit the scenario.
+    #[error("detectors: {0}")]
+    Detector(#[from] DetectorError),
     /// A fault that nobody knows.
     #[error("unknown fault `{name}`{}; allowed: {allowed}", did_you_mean(.nearest))]
     UnknownFault {

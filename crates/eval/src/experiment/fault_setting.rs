@@ -28,6 +28,8 @@ pub struct FaultSetting {
     /// Severity in the fault's own unit; where absent 1200 ms of latency, half of the answers intermittent, all of the
     /// answers incorrect, or else the middle of the catalogue's range.
     pub magnitude: Option<f32>,
+    /// Half the width of latency's delays as a ratio of their mean, 0 to 1: 0.5 around 1000 ms is 500 to 1500 ms.
+    pub spread: Option<f32>,
     /// Ratio of the target's replicas that are struck, at least one; the middle of the catalogue's range, or else one.
     pub blast_radius: Option<f32>,
     /// Seconds from the episode's start; a tenth of the episode where absent.
@@ -152,6 +154,7 @@ pub(super) fn resolve(setting: &FaultSetting, scratch: &Environment) -> Result<I
             .duration_s
             .unwrap_or_else(|| middle(|fault| fault.duration_s).map_or(0.4 * episode_s, |middle| middle.min(half))),
         magnitude,
+        spread: setting.spread,
         // At least one replica is struck, however small the share.
         blast_radius: setting.blast_radius.or_else(|| middle(|fault| fault.blast_radius)).unwrap_or(0.0),
         abort_availability: setting.abort_availability.unwrap_or(0.0),

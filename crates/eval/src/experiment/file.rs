@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use microcloud_policy::detector::DetectorConfig;
 use serde::Deserialize;
 
 use super::{Expectation, ExperimentError, FaultSetting};
@@ -17,6 +18,8 @@ pub struct ExperimentFile {
     pub description: String,
     /// A baseline's name, a folder under `policies/`, a checkpoint folder or a run folder; no-op where absent.
     pub policy: Option<String>,
+    /// What finds that something is wrong, beside health checks; the rules of threshold-rules where absent.
+    pub detectors: Option<DetectorConfig>,
     /// Levels that every step is played on.
     pub episodes: Option<usize>,
     /// Draws the levels.

@@ -5,16 +5,13 @@ mod command;
 use std::sync::Arc;
 
 use microcloud_core::{Environment, FaultReport, Level, Topology, Transition};
-use microcloud_policy::{
-    ThresholdRulesConfig,
-    detector::{Detector, DetectorState},
-};
+use microcloud_policy::detector::{DetectorConfig, DetectorSet, DetectorSetState};
 use serde::Serialize;
 
 pub use command::LabCommand;
 
-use super::{ExperimentError, FaultSetting, fault_setting::resolve, watch::Player};
-use crate::{Contender, play::policy_error};
+use super::{ExperimentError, FaultSetting, default_detectors, fault_setting::resolve, watch::Player};
+use crate::Contender;
 
 /// Seconds for which a fault lasts that nobody clears.
 const UNTIL_CLEARED_S: f32 = 1e7;
@@ -42,8 +39,8 @@ const UNTIL_CLEARED_S: f32 = 1e7;
 pub struct Laboratory {
     environment: Environment,
     player: Player,
-    detector: Detector,
-    incidents: DetectorState,
+    detectors: DetectorSet,
+    incidents: DetectorSetState,
     observation: Vec<f32>,
     offered: f64,
     bad: f64,
@@ -134,14 +131,13 @@ impl Laboratory {
     /// # Errors
     /// A policy that does not fit the scenario.
     pub fn new(topology: &Arc<Topology>, contender: &Contender, level: Level) -> Result<Self, ExperimentError> {
-        let detector = Detector::new(ThresholdRulesConfig::default().rules, topology)
-            .map_err(|error| policy_error(contender.name(), topology, error.into()))?;
+        let detectors = DetectorSet::new(&default_detectors(), topology)?;
         let mut environment = Environment::new(Arc::clone(topology));
         environment.reset_with_faults(level, &[])?;
         let mut laboratory = Self {
             player: Player::new(contender, topology)?,
-            incidents: detector.start(),
-            detector,
+            incidents: detectors.start(),
+            detectors,
             observation: vec![0.0; topology.observation_size()],
             environment,
             offered: 0.0,
@@ -162,6 +158,17 @@ impl Laboratory {
     #[must_use]
     pub fn limited(self, most_blast_radius: f32, abort_availability: f32) -> Self {
         Self { most_blast_radius, abort_availability, ..self }
+    }
+
+    /// The same with other detectors, which have seen nothing yet.
+    ///
+    /// # Errors
+    /// Detectors that do not fit the scenario.
+    pub fn with_detectors(mut self, detectors: &DetectorConfig) -> Result<Self, ExperimentError> {
+        self.detectors = DetectorSet::new(detectors, self.environment.topology())?;
+        self.incidents = self.detectors.start();
+        self.look();
+        Ok(self)
     }
 
     /// Injects a fault, which strikes with the next tick and lasts until it is cleared, unless it says how long, and
@@ -245,11 +252,8 @@ impl Laboratory {
             }
         }
         self.look();
-        let changes: Vec<_> = self.detector.changes(&self.incidents).collect();
-        for finding in changes {
-            let kind = if finding.is_resolved() { "resolved" } else { "incident" };
-            let title = self.detector.describe(&finding).title;
-            self.note(kind, title);
+        for incident in self.detectors.changes(&self.incidents) {
+            self.note(if incident.resolved { "resolved" } else { "incident" }, incident.title);
         }
         Some(transition)
     }
@@ -265,6 +269,7 @@ impl Laboratory {
             LabService { name: name.clone(), wanted, ready, in_rotation }
         };
         let quorum = self.environment.quorum_metrics().filter(|quorum| quorum.asked_per_s > 0.0);
+        let open = self.detectors.incidents(&self.incidents).into_iter().filter(|incident| !incident.resolved);
         LabStatus {
             time_s: self.environment.time_s(),
             availability: ratio(metrics.bad, metrics.offered),
@@ -273,7 +278,7 @@ impl Laboratory {
             quorum_ratio: quorum.map(|quorum| quorum.achieved_per_s / quorum.asked_per_s),
             services: (0..).zip(topology.service_names()).map(service).collect(),
             failures: self.failures().cloned().collect(),
-            incidents: self.detector.alarms(&self.incidents).map(|alarm| self.title(&alarm)).collect(),
+            incidents: open.map(|incident| incident.title).collect(),
         }
     }
 
@@ -302,15 +307,9 @@ impl Laboratory {
         self.over
     }
 
-    fn title(&self, alarm: &microcloud_policy::detector::Alarm) -> String {
-        let target = alarm.target.name(self.environment.topology());
-        let rule = &self.detector.rules()[alarm.rule].name;
-        if target.is_empty() { rule.clone() } else { format!("{rule} on {target}") }
-    }
-
     fn look(&mut self) {
         self.environment.observe(&mut self.observation);
-        self.detector.observe(&mut self.incidents, &self.observation);
+        self.detectors.observe(&mut self.incidents, &self.observation);
     }
 
     /// How a fault ended that nobody cleared, where it did.

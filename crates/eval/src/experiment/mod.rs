@@ -24,6 +24,7 @@ mod watch;
 use std::sync::Arc;
 
 use microcloud_core::{Level, Split, Topology};
+use microcloud_policy::{ThresholdRulesConfig, detector::DetectorConfig};
 use rayon::prelude::*;
 
 pub use error::ExperimentError;
@@ -57,6 +58,8 @@ pub struct ExperimentConfig {
     pub description: String,
     /// Who acts.
     pub contender: Contender,
+    /// What finds that something is wrong, beside health checks.
+    pub detectors: DetectorConfig,
     /// The faults; the described experiment's four, as far as the scenario can have them, where empty.
     pub faults: Vec<FaultSetting>,
     /// Whether faults that the scenario has no target for are left out and named in the report, and not refused.
@@ -83,6 +86,7 @@ impl ExperimentConfig {
             topology,
             description: String::new(),
             contender,
+            detectors: default_detectors(),
             faults: Vec::new(),
             skips_unfit: false,
             episodes: EPISODES,
@@ -121,7 +125,7 @@ pub fn run_experiment(config: &ExperimentConfig, progress: &dyn Progress) -> Res
             allowed: format!("more than 0, less than the episode's {episode_s} s"),
         });
     }
-    let watch = Watch::new(&config.topology, &config.contender)?;
+    let watch = Watch::new(&config.topology, &config.contender, &config.detectors)?;
     let (injections, skipped) = injections(config, &watch)?;
     for expectation in &config.expectations {
         let names = injections.iter().map(|injection| injection.name.as_str());
@@ -191,6 +195,11 @@ fn injections(config: &ExperimentConfig, watch: &Watch<'_>) -> Result<(Vec<Injec
         }
     }
     Ok((injections, skipped))
+}
+
+/// What finds that something is wrong where nothing else is said: the rules of the baseline threshold-rules.
+pub fn default_detectors() -> DetectorConfig {
+    DetectorConfig { rules: ThresholdRulesConfig::default().rules, ..DetectorConfig::default() }
 }
 
 /// The first distinct levels that the seed draws.

@@ -115,6 +115,8 @@ pub struct InjectedFault {
     pub magnitude: f32,
     /// See `magnitude`.
     pub unit: &'static str,
+    /// Half the width of latency's delays as a ratio of their mean, where it was given.
+    pub spread: Option<f32>,
     /// Ratio of the target's replicas, at least one.
     pub blast_radius: f32,
     /// Seconds from the episode's start, to full strength, and to the end.
@@ -214,6 +216,7 @@ fn injected(injection: &Injection) -> InjectedFault {
         targets: injection.targets.iter().flatten().cloned().collect(),
         magnitude: plan.magnitude,
         unit: plan.id.card().magnitude,
+        spread: plan.spread,
         blast_radius: plan.blast_radius,
         onset_s: plan.onset_s,
         ramp_s: plan.ramp_s,

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use microcloud_core::{Environment, FaultPlan, FaultTarget, Level, ServiceId, Topology};
-use microcloud_policy::{Baseline, ThresholdRulesConfig, detector::Detector};
+use microcloud_policy::{
+    Baseline,
+    detector::{DetectorConfig, DetectorSet},
+};
 use ndarray::ArrayView2;
 
 use super::{ExperimentError, latency::LatencyHistogram};
@@ -20,7 +23,7 @@ pub(super) struct Watch<'a> {
     /// The same with a decision in every tick, and again without any readmission by health checks.
     fine: Environment,
     unreturned: Environment,
-    detector: Detector,
+    detectors: DetectorSet,
 }
 
 /// What one tick came to.
@@ -38,7 +41,7 @@ pub(super) struct Tick {
     pub in_rotation: f64,
     /// Replicas that run but get no traffic, where none is readmitted.
     pub taken_out: f64,
-    /// Whether the detector opened an incident with the tick's observation.
+    /// Whether a detector opened an incident with the tick's observation.
     pub opened_incident: bool,
 }
 
@@ -62,7 +65,11 @@ pub(super) struct Trace {
 }
 
 impl<'a> Watch<'a> {
-    pub fn new(topology: &Arc<Topology>, contender: &'a Contender) -> Result<Self, ExperimentError> {
+    pub fn new(
+        topology: &Arc<Topology>,
+        contender: &'a Contender,
+        detectors: &DetectorConfig,
+    ) -> Result<Self, ExperimentError> {
         let mut scenario = topology.scenario().clone();
         scenario.episode_decisions = scenario.episode_decisions.saturating_mul(scenario.decision_ticks);
         scenario.decision_ticks = 1;
@@ -70,8 +77,7 @@ impl<'a> Watch<'a> {
         for service in &mut scenario.services {
             service.health.successes = NEVER_READMITTED;
         }
-        let detector = Detector::new(ThresholdRulesConfig::default().rules, &fine)
-            .map_err(|error| policy_error(contender.name(), topology, error.into()))?;
+        let detectors = DetectorSet::new(detectors, &fine)?;
         // A policy that does not fit is found before anything is played.
         contender.make(topology).map_err(|source| policy_error(contender.name(), topology, source))?;
         Ok(Self {
@@ -80,7 +86,7 @@ impl<'a> Watch<'a> {
             ordinary: Environment::new(Arc::clone(topology)),
             fine: Environment::new(fine),
             unreturned: Environment::new(Topology::new(scenario)?),
-            detector,
+            detectors,
         })
     }
 
@@ -116,10 +122,10 @@ impl<'a> Watch<'a> {
             latency: LatencyHistogram::default(),
         };
         let mut player = Player::new(self.contender, &self.topology)?;
-        let mut detector = self.detector.start();
+        let mut incidents = self.detectors.start();
         let mut observation = vec![0.0; fine.topology().observation_size()];
         fine.observe(&mut observation);
-        self.detector.observe(&mut detector, &observation);
+        self.detectors.observe(&mut incidents, &observation);
         let timeout_s = f64::from(scenario.workload.timeout_ms) / 1000.0;
         loop {
             if progress.is_cancelled() {
@@ -138,7 +144,7 @@ impl<'a> Watch<'a> {
                 }
                 fine.step(sent);
                 fine.observe(&mut observation);
-                self.detector.observe(&mut detector, &observation);
+                self.detectors.observe(&mut incidents, &observation);
                 let taken_out = unreturned.as_mut().map_or(0.0, |unreturned| {
                     // Nothing is measured there once the fault is over.
                     if planned.is_some_and(|(_, end_s)| starts_s < end_s) {
@@ -156,7 +162,7 @@ impl<'a> Watch<'a> {
                     achieved: quorum.achieved_per_s * trace.tick_s,
                     in_rotation: in_rotation(&fine, &watched),
                     taken_out,
-                    opened_incident: detector.opened_incident(),
+                    opened_incident: incidents.opened_incident(),
                 });
                 let counts = match planned {
                     Some(_) => !fine.active_faults().is_empty(),
