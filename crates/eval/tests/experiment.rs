@@ -68,10 +68,14 @@ fn the_described_steps_come_out_as_closed_forms_say() -> Outcome {
     assert!(crash.quorum_ratio.is_some_and(|ratio| (0.99..0.999).contains(&ratio)), "{crash:?}");
     assert!(crash.success_ratio.is_some_and(|ratio| ratio > 0.99), "{crash:?}");
     assert!(crash.p95_ms.is_some_and(|p95_ms| p95_ms < 1000.0), "{crash:?}");
-    // Two fast replies suffice while one is late.
+    // Two fast replies suffice while one is late, and the voter gives up after 300 ms where there are too few.
     let latency = step(&report, "latency")?;
-    assert!(latency.p95_ms.is_some_and(|p95_ms| p95_ms < 300.0), "{latency:?}");
-    assert!(latency.taken_out_s.is_some_and(|spread| spread.max < 0.9), "{latency:?}");
+    assert!(latency.p95_ms.is_some_and(|p95_ms| p95_ms < 320.0), "{latency:?}");
+    let ttd_s = latency.taken_out_s.ok_or("not detected")?;
+    assert!(ttd_s.min > 0.6 - 1e-9 && ttd_s.max < 0.85, "{ttd_s:?}");
+    // Five good checks 200 ms apart bring it back.
+    let back_s = latency.readmission_s.ok_or("not back")?;
+    assert!(back_s.min > 0.75 && back_s.max < 1.1, "{back_s:?}");
     // (1 - p^3) / ((1 - p) p^3) checks for p = 0.5: 14 of them, 2.7 s on average, of which 30 s hide almost nothing.
     let intermittent = step(&report, "intermittent")?;
     let ttd_s = intermittent.taken_out_s.ok_or("not detected")?;
@@ -114,8 +118,8 @@ fn a_claim_stands_beside_what_was_measured() -> Outcome {
     };
     let fast = measured(200)?;
     assert_eq!(fast.findings[0].claim_verdict, Some("holds"), "{:?}", fast.findings);
-    // A probe that waits for two seconds never fails.
-    let slow = measured(2000)?;
+    // A probe that waits for ten seconds never fails.
+    let slow = measured(10_000)?;
     assert_eq!((slow.findings[0].measured, slow.findings[0].claim_verdict), (None, None), "{:?}", slow.findings);
     assert!(page(&fast)?.contains("What the description says") && fast.to_string().contains("holds"));
     Ok(())
@@ -123,9 +127,9 @@ fn a_claim_stands_beside_what_was_measured() -> Outcome {
 
 #[test]
 fn the_page_needs_nothing_else_and_shows_names_as_they_are_written() -> Outcome {
-    let base = config(quorum("<script>alert(1)</script>&'", 200)?, &["crash"])?;
+    let base = config(quorum("<script>&'", 200)?, &["crash"])?;
     let html = page(&run_experiment(&ExperimentConfig { episodes: 2, ..base }, &())?)?;
-    assert!(!html.contains("<script") && html.contains("&lt;script&gt;alert(1)&lt;/script&gt;&amp;&#39;"));
+    assert!(!html.contains("<script") && html.contains("&lt;script&gt;&amp;&#39;"));
     for outside in ["http://", "https://", "src=", "@import", "url("] {
         let found = html.matches(outside).count();
         // The namespace of the pictures is a name, not an address that anything is fetched from.
@@ -173,7 +177,7 @@ fn faults_that_do_not_fit_are_refused_before_anything_is_played() -> Outcome {
     let topology = quorum("inventory", 200)?;
     for (fault, part) in [
         ("crash@inventroy", "did you mean `inventory`"),
-        ("cold-cache", "strikes cache"),
+        ("cold-cache:0.5", "strikes cache"),
         ("intermittent:2", "allowed: 0 to 1"),
         ("traffic-spike", "has no magnitude"),
     ] {

@@ -16,6 +16,8 @@ pub(super) struct Measures {
     /// Offered and bad requests, asked and achieved quorums: of the episode, and while the fault lasts.
     pub whole: Sums,
     pub during: Sums,
+    /// Ratio of the episode's ticks that were played: what total loss of service leaves unplayed counts as bad.
+    pub played_ratio: f64,
     /// Ratio of ticks outside the objectives.
     pub outside_ratio: f64,
     pub latency: LatencyHistogram,
@@ -96,6 +98,7 @@ pub(super) fn measure(trace: &Trace, slo_p99_ms: f64, calm_s: f64, decision_tick
     Measures {
         whole: Sums::of(ticks),
         during: Sums::of(&during),
+        played_ratio: ticks.len() as f64 / trace.planned_ticks.max(ticks.len()).max(1) as f64,
         outside_ratio: ticks.iter().filter(|tick| outside(tick)).count() as f64 / ticks.len().max(1) as f64,
         latency: trace.latency.clone(),
         found: trace.fault_s.map(|fault_s| times(trace, fault_s, slo_p99_ms, calm_s)),
@@ -144,7 +147,8 @@ fn first_passages(after: &[Tick], before: &Tick, struck: f64, onset_s: f64) -> V
             reached = share;
         }
     }
-    samples
+    // What is left of a tail is no detection.
+    if reached < SPECK { Vec::new() } else { samples }
 }
 
 /// The earlier of leaving rotation and the first incident, where either came about.

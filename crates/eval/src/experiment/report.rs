@@ -53,7 +53,8 @@ pub struct StepReport {
     pub name: String,
     /// The fault; null in the baseline.
     pub fault: Option<InjectedFault>,
-    /// Mean over levels of good requests over offered ones in the whole episode.
+    /// Mean over levels of good requests over offered ones in the whole episode; what total loss of service leaves unplayed
+    /// counts as bad.
     pub availability: Option<f64>,
     /// The same while the fault lasts, of all levels together; of the whole episode in the baseline.
     pub success_ratio: Option<f64>,
@@ -163,7 +164,7 @@ pub(super) fn step(name: &str, injection: Option<&Injection>, played: &[Measures
     let gather = |of: fn(&Times) -> Vec<Sample>| found.iter().flat_map(|times| of(times)).collect::<Vec<Sample>>();
     let one = |time_s: Option<f64>| time_s.map(|time_s| (time_s, 1.0)).into_iter().collect::<Vec<Sample>>();
     let ratio = |samples: &[Sample]| {
-        (levels > 0.0).then(|| (samples.iter().map(|&(_, weight)| weight).sum::<f64>() / levels).min(1.0))
+        (levels > 0.0).then(|| (samples.iter().fold(0.0, |sum, &(_, weight)| sum + weight) / levels).min(1.0))
     };
     let detected = gather(|times| times.detected.clone());
     let taken_out = gather(|times| times.taken_out.clone());
@@ -173,7 +174,8 @@ pub(super) fn step(name: &str, injection: Option<&Injection>, played: &[Measures
     let actions: Vec<Sample> = found.iter().flat_map(|times| one(times.action_s)).collect();
     let total = |of: fn(&Measures) -> Sums| played.iter().fold(Sums::default(), |sum, one| sum.plus(&of(one)));
     let struck = if injection.is_some() { total(|one| one.during) } else { total(|one| one.whole) };
-    let availabilities: Vec<f64> = played.iter().filter_map(|one| one.whole.availability()).collect();
+    let availabilities: Vec<f64> =
+        played.iter().filter_map(|one| one.whole.availability().map(|ratio| one.played_ratio * ratio)).collect();
     let mut latency = LatencyHistogram::default();
     played.iter().for_each(|one| latency.merge(&one.latency));
     let mean_of = |of: &dyn Fn(&Measures) -> f64| mean(&played.iter().map(of).collect::<Vec<f64>>()).unwrap_or(0.0);

@@ -41,7 +41,7 @@ fn the_same_commands_give_the_same_history() {
 
 #[test]
 fn an_experiment_that_goes_too_far_is_called_off() {
-    let mut laboratory = laboratory("no-op").limited(0.5, 0.9);
+    let mut laboratory = laboratory("no-op").limited(0.5, 0.97);
     let refused = laboratory.obey(&"crash@gateway --blast-radius 0.9".parse().expect("a command"));
     assert!(refused.is_err_and(|error| error.to_string().contains("at most 0.5")));
     play(&mut laboratory, &["intermittent:1@gateway --blast-radius 0.5", "step 300"]);
