@@ -43,7 +43,8 @@ pub use audit::{Audit, Balance};
 pub use edge_metrics::{EdgeAnswers, QuorumMetrics};
 pub use environment::{Environment, FaultReport, StepMetrics, TenantMetrics, Transition};
 pub use fault::{
-    Card, FaultId, FaultPlan, FaultPlanError, FaultTarget, MAX_FAULTS, Moves, Place, Remedy, Role, Step, Symptom,
+    Card, FaultId, FaultName, FaultPlan, FaultPlanError, FaultTarget, MAX_FAULTS, Moves, Place, Remedy, Role, Step,
+    Symptom,
 };
 pub use hash::fnv1a;
 pub use ids::{NodeId, ServiceId, ZoneId};

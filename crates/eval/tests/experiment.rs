@@ -179,7 +179,6 @@ fn faults_that_do_not_fit_are_refused_before_anything_is_played() -> Outcome {
         ("crash@inventroy", "did you mean `inventory`"),
         ("cold-cache:0.5", "strikes cache"),
         ("intermittent:2", "allowed: 0 to 1"),
-        ("traffic-spike", "has no magnitude"),
     ] {
         let refused =
             run_experiment(&config(Arc::clone(&topology), &[fault])?, &Never).map_err(|error| error.to_string());

@@ -14,7 +14,8 @@ const CARD: Card = Card {
     what: "Scrapes are lost: metrics freeze at the last ones, while the counts of running and starting replicas, which \
            the orchestrator knows, stay live; the cluster is healthy. In every other case the control plane is down \
            too, and actions have no effect.",
-    magnitude: "1 to 2: scrapes are lost; from 2: actions are ignored as well",
+    magnitude: "1 to 2: scrapes are lost; from 2: actions are ignored as well; above 3: only \
+                actions are ignored",
     time: "step",
     symptoms: &[symptom(Place::Busiest, "staleness", Moves::Up)],
     right: &[],
@@ -25,8 +26,10 @@ const CARD: Card = Card {
     source: "S3's detector outage; AIOpsLab's Noop problems",
 };
 
-/// Magnitude from which the control plane is down, too.
+/// Magnitude from which the control plane is down, too, and above which it alone is.
 const CONTROL_DOWN: f32 = 2.0;
+/// See `CONTROL_DOWN`.
+const CONTROL_ALONE: f32 = 3.0;
 
 impl FaultModel for TelemetryGap {
     fn card(&self) -> &'static Card {
@@ -38,12 +41,14 @@ impl FaultModel for TelemetryGap {
     }
 
     fn magnitude_range(&self) -> (f32, f32) {
-        (1.0, 3.0)
+        (1.0, 4.0)
     }
 
     fn advance(&self, _topology: &Topology, state: &mut ClusterState, event: &FaultEvent, _tick: u64) {
         if !event.mended {
-            state.condition.scrape_loss = 1.0;
+            if event.magnitude <= CONTROL_ALONE {
+                state.condition.scrape_loss = 1.0;
+            }
             state.condition.control_down |= event.magnitude >= CONTROL_DOWN;
         }
     }
@@ -65,8 +70,15 @@ mod tests {
     }
 
     #[test]
+    fn a_control_plane_that_is_down_alone_leaves_metrics_fresh() {
+        let mut trial = Trial::spine12(FaultId::F27, "", 4.0, 0, 200);
+        trial.run(ONSET_S + 100);
+        assert!(trial.service("gateway").telemetry.scraped_at > ONSET_S + 80);
+    }
+
+    #[test]
     fn actions_are_ignored_only_where_the_control_plane_is_down_too() {
-        for (magnitude, wanted) in [(1.5, 5.0), (2.0, 4.0)] {
+        for (magnitude, wanted) in [(1.5, 5.0), (2.0, 4.0), (4.0, 4.0)] {
             let mut trial = Trial::spine12(FaultId::F27, "", magnitude, 0, 200);
             trial.run(30);
             trial.send("scale up(auth)");

@@ -1,5 +1,6 @@
 //! Faults: the catalogue's models, and which of them strike a level.
 
+mod alias;
 mod card;
 mod catalogue;
 #[cfg(test)]
@@ -11,6 +12,7 @@ mod plan;
 #[cfg(test)]
 mod trial;
 
+pub use alias::FaultName;
 pub use card::{Card, Moves, Place, Remedy, Role, Step, Symptom};
 pub(crate) use catalogue::Catalogue;
 pub use event::FaultTarget;
@@ -91,6 +93,9 @@ faults! {
     F26 = f26_broker_rebalance::BrokerRebalance,
     F27 = f27_telemetry_gap::TelemetryGap,
     F28 = f28_stale_dns::StaleDns,
+    F29 = f29_missing_index::MissingIndex,
+    F30 = f30_stuck_starting::StuckStarting,
+    F31 = f31_unreachable_database::UnreachableDatabase,
     #[cfg(test)]
     F99 = test_fault::TestFault,
 }

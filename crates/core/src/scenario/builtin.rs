@@ -3,17 +3,30 @@
 use super::{Scenario, ScenarioError};
 
 /// Names of those that are scored, in the order they are listed.
-pub(super) const NAMES: &[&str] =
-    &["spine12", "microcloud-normal", "microcloud-high-load", "microcloud-cascade", "online-boutique"];
+pub(super) const NAMES: &[&str] = &[
+    "spine12",
+    "microcloud-normal",
+    "microcloud-high-load",
+    "microcloud-cascade",
+    "multicloud",
+    "reliability",
+    "quorum",
+    "quorum-literal",
+    "online-boutique",
+];
 
 /// Names of variants that are not scored themselves.
-pub(super) const PRESETS: &[&str] = &[];
+pub(super) const PRESETS: &[&str] =
+    &["multicloud-development", "multicloud-experimental", "quorum-query", "quorum-create"];
 
 /// Further names, and what each stands for.
 pub(super) const ALIASES: &[(&str, &str)] = &[
     ("normal", "microcloud-normal"),
     ("high_load", "microcloud-high-load"),
     ("cascade_failure", "microcloud-cascade"),
+    ("production", "multicloud"),
+    ("development", "multicloud-development"),
+    ("experimental", "multicloud-experimental"),
 ];
 
 /// Where a built-in scenario is written.
@@ -37,6 +50,26 @@ fn source(name: &str) -> Option<Source> {
             base: "microcloud-normal",
             overlay: include_str!("../../scenarios/variants/microcloud-cascade.toml"),
         },
+        "multicloud" => File(include_str!("../../scenarios/multicloud.toml")),
+        "multicloud-development" => Variant {
+            base: "multicloud",
+            overlay: include_str!("../../scenarios/variants/multicloud-development.toml"),
+        },
+        "multicloud-experimental" => Variant {
+            base: "multicloud",
+            overlay: include_str!("../../scenarios/variants/multicloud-experimental.toml"),
+        },
+        "reliability" => File(include_str!("../../scenarios/reliability.toml")),
+        "quorum" => File(include_str!("../../scenarios/quorum.toml")),
+        "quorum-literal" => {
+            Variant { base: "quorum", overlay: include_str!("../../scenarios/variants/quorum-literal.toml") }
+        }
+        "quorum-query" => {
+            Variant { base: "quorum", overlay: include_str!("../../scenarios/variants/quorum-query.toml") }
+        }
+        "quorum-create" => {
+            Variant { base: "quorum", overlay: include_str!("../../scenarios/variants/quorum-create.toml") }
+        }
         "online-boutique" => File(include_str!("../../scenarios/online-boutique.toml")),
         _ => return None,
     })

@@ -5,6 +5,7 @@ mod defaults;
 mod entities;
 mod error;
 mod generate;
+mod named_fault;
 mod overlay;
 mod random;
 mod validate;
@@ -20,6 +21,7 @@ pub use error::ScenarioError;
 pub(crate) use error::nearest;
 
 use crate::fault::FaultId;
+use named_fault::NamedFault;
 
 /// A cluster, its workload, its faults and its rewards, as read from a TOML file and found to be sound.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -173,6 +175,9 @@ pub struct Zone {
     /// Cores that the provider lets us have in it; all that its nodes have when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quota_cores: Option<f32>,
+    /// Factor on the `startup_s` of every service's replicas that start in it: providers differ.
+    #[serde(default = "defaults::one", skip_serializing_if = "defaults::is_one")]
+    pub startup_factor: f32,
 }
 
 /// A machine.
@@ -402,38 +407,32 @@ pub struct Faults {
 
 /// One kind of fault and the ranges its parameters are drawn from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "NamedFault")]
 pub struct Fault {
-    /// The fault's id in the catalogue, e.g. "F04".
+    /// The fault's id in the catalogue, e.g. "F04"; in a file also a name of [`FaultName`](crate::FaultName), e.g. "zone_outage",
+    /// whose magnitude, blast radius, ramp and duration hold where the file says nothing else.
     pub id: FaultId,
     /// How often it is drawn, relative to the others of its split.
-    #[serde(default = "defaults::one")]
     pub weight: f32,
     /// Services, nodes or zones that it may strike, as the fault has it; all that it can strike when absent.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<String>,
     /// Severity, in the fault's own unit.
-    #[serde(deserialize_with = "pair")]
     pub magnitude: [f32; 2],
     /// Half the width of the delays that F05 adds, as a ratio of their mean: 0 where every request waits equally long, 0.5
     /// for uniform delays from half to one and a half times the magnitude; where absent they have a standard deviation of
     /// a quarter of it. Other faults have none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub spread: Option<f32>,
     /// Ratio of the target's replicas that are struck.
-    #[serde(default = "defaults::blast_radius", deserialize_with = "pair")]
     pub blast_radius: [f32; 2],
     /// Seconds from the episode's start.
-    #[serde(default = "defaults::onset_s", deserialize_with = "pair")]
     pub onset_s: [f32; 2],
     /// Seconds from onset to full strength.
-    #[serde(default = "defaults::ramp_s", deserialize_with = "pair")]
     pub ramp_s: [f32; 2],
     /// Seconds from onset to the end, where the fault ends by itself.
-    #[serde(deserialize_with = "pair")]
     pub duration_s: [f32; 2],
     /// Availability of a minute below which the fault is called off, as a chaos experiment would be.
-    #[serde(default)]
     pub abort_availability: f32,
 }
 
@@ -442,6 +441,11 @@ fn pair<'de, D: Deserializer<'de>>(values: D) -> Result<[f32; 2], D::Error> {
     let values = Vec::<f32>::deserialize(values)?;
     let found = values.len();
     values.try_into().map_err(|_| Error::custom(format!("invalid length {found}; allowed: 2, the least and the most")))
+}
+
+/// The same where a key may be left out.
+fn range_of_two<'de, D: Deserializer<'de>>(values: D) -> Result<Option<[f32; 2]>, D::Error> {
+    pair(values).map(Some)
 }
 
 impl Scenario {

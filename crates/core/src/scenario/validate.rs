@@ -143,6 +143,7 @@ fn hosts(scenario: &Scenario) -> Check {
         let key = |field: &str| format!("zones.{}.{field}", zone.name);
         range(&key("shift_s"), zone.shift_s, 0.0, 600.0)?;
         range(&key("price"), zone.price, 0.0, 1000.0)?;
+        range(&key("startup_factor"), zone.startup_factor, 0.0, 100.0)?;
         range(&key("quota_cores"), zone.quota_cores.unwrap_or(1.0), 0.01, 1e7)?;
     }
     count("nodes", scenario.nodes.len(), NODE_LANES)?;

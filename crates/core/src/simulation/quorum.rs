@@ -73,16 +73,32 @@ pub(super) fn verdict(callee: &ServiceState, needed: u8, timeout_s: f32, reach: 
 }
 
 /// Mean and variance of the `needed`-th answer.
+///
+/// Replicas are counted in fractions, of which checks that fail by chance leave one a little below a whole number: what
+/// the faster population lacks of `needed` is the probability that a slower replica has to answer, and what both lack that
+/// nobody does before the timeout.
 fn wait(groups: &[(f32, f32, f32, f32, f32); 2], needed: usize, timeout_s: f32) -> (f32, f32) {
     let asked = groups[HEALTHY].0 + groups[IMPAIRED].0;
-    let enough = |group: &(f32, f32, f32, f32, f32)| group.0 >= needed as f32;
+    let among = |count: f32| (count - needed as f32 + 1.0).clamp(0.0, 1.0);
     let faster = if groups[IMPAIRED].0 > 0.0 && groups[IMPAIRED].3 < groups[HEALTHY].3 { IMPAIRED } else { HEALTHY };
-    let slower = 1 - faster;
-    let by = if enough(&groups[faster]) || groups[slower].0 <= 0.0 { &groups[faster] } else { &groups[slower] };
-    let number = if enough(by) { by.0 } else { asked };
-    if number < needed as f32 {
-        return (timeout_s, 0.0);
+    let [fast, slow] = [&groups[faster], &groups[1 - faster]];
+    let (by_fast, by_any) = (among(fast.0), among(asked));
+    let of_slow = if slow.0 >= needed as f32 { slow.0 } else { asked };
+    let cases = [
+        (by_fast, ordered(fast, needed, fast.0)),
+        (by_any - by_fast, ordered(slow, needed, of_slow)),
+        (1.0 - by_any, (timeout_s, 0.0)),
+    ];
+    let (mut mean, mut second) = (0.0, 0.0);
+    for (chance, (case_mean, case_variance)) in cases.into_iter().filter(|(chance, _)| *chance > 0.0) {
+        mean += chance * case_mean;
+        second += chance * (case_variance + case_mean * case_mean);
     }
+    (mean, (second - mean * mean).max(0.0))
+}
+
+/// Mean and variance of the `needed`-th of `number` answers of one population (Renyi's representation).
+fn ordered(by: &(f32, f32, f32, f32, f32), needed: usize, number: f32) -> (f32, f32) {
     let (mut sum, mut squares) = (0.0, 0.0);
     for order in 0..needed {
         let left = (number - order as f32).max(1.0);

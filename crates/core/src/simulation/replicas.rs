@@ -170,9 +170,12 @@ pub(crate) fn advance(topology: &Topology, state: &mut ClusterState) {
         }
         start_crashed(own, topology.tick_s);
         let mut arrived = [0.0; NODE_LANES];
-        let mut any = start_up::<0>(own, table, &up, &mut arrived);
-        if nodes > 4 {
-            any |= start_up::<4>(own, table, &up, &mut arrived);
+        let mut any = false;
+        if own.condition.starts {
+            any = start_up::<0>(own, table, &up, &mut arrived);
+            if nodes > 4 {
+                any |= start_up::<4>(own, table, &up, &mut arrived);
+            }
         }
         if any {
             let joined = admit(topology, table, own, &mut state.pass_runs, &arrived);
@@ -235,8 +238,8 @@ fn start_up<const FIRST: usize>(
     arrived: &mut [f32; NODE_LANES],
 ) -> bool {
     let up = half::<FIRST>(up);
-    let leave = f32x4::splat(1.0 - table.startup_stay) * up;
-    let pass = f32x4::splat(table.startup_pass) * up;
+    let leave = half::<FIRST>(&table.startup_leave) * up;
+    let pass = half::<FIRST>(&table.startup_pass) * up;
     let speck = f32x4::splat(SPECK) * up;
     let mut arriving = f32x4::ZERO;
     for stage in &mut own.placement.starting {

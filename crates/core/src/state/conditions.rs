@@ -31,6 +31,8 @@ pub(crate) struct ServiceCondition {
     pub rebalance_s: f32,
     /// Utilisation that telemetry shows on top of the truth.
     pub herring: f32,
+    /// Whether what starts becomes ready.
+    pub starts: bool,
     /// Share of the replicas starting on a node that are impaired from the start.
     pub sticky: [f32; NODE_LANES],
 }
@@ -47,6 +49,7 @@ impl ServiceCondition {
         blocked: 0.0,
         rebalance_s: 0.0,
         herring: 0.0,
+        starts: true,
         sticky: [0.0; NODE_LANES],
     };
 }

@@ -1,7 +1,10 @@
 //! Switches rules of the physics off by changing the tables that they live in, so that a tick never asks.
 
 use super::{AutoscalerTable, CallTable, DatabaseTable, NodeTable, ServiceTable, TenantTable, tables::retry_stages};
-use crate::rules::{Rule, RulesOff};
+use crate::{
+    lanes::NODE_LANES,
+    rules::{Rule, RulesOff},
+};
 
 /// No bound that a simulated cluster could meet.
 const UNBOUNDED: f32 = 1e9;
@@ -70,8 +73,6 @@ fn of_service(off: &dyn Fn(Rule) -> bool, service: &mut ServiceTable) {
     set(Rule::CacheExpiry, &mut service.evict_step, 0.0);
     set(Rule::CacheSize, &mut service.cache_size, 1.0);
     set(Rule::Collection, &mut service.collection_loss, 0.0);
-    set(Rule::StartUp, &mut service.startup_stay, 0.0);
-    set(Rule::StartUp, &mut service.startup_pass, 1.0);
     set(Rule::WarmUp, &mut service.cold_loss, 0.0);
     set(Rule::Grace, &mut service.grace_s, 0.0);
     set(Rule::Sessions, &mut service.issue_work, 0.0);
@@ -82,6 +83,10 @@ fn of_service(off: &dyn Fn(Rule) -> bool, service: &mut ServiceTable) {
     set(Rule::Partitions, &mut service.partitions, f32::MAX);
     if off(Rule::OutOfMemory) {
         service.runs_out_of_memory = false;
+    }
+    if off(Rule::StartUp) {
+        service.startup_leave = [1.0; NODE_LANES];
+        service.startup_pass = [1.0; NODE_LANES];
     }
     if off(Rule::HealthChecks) {
         service.check_us = u64::MAX / 4;

@@ -433,7 +433,7 @@ fn node_tables(scenario: &Scenario) -> Vec<NodeTable> {
     let table = |node: &Node| {
         let zone = zone_of(&node.zone);
         let price = scenario.zones[zone].price * if node.spot { SPOT_PRICE } else { 1.0 };
-        NodeTable { zone, cores: node.cores, price }
+        NodeTable { zone, cores: node.cores, price, startup_factor: scenario.zones[zone].startup_factor }
     };
     scenario.nodes.iter().map(table).collect()
 }

@@ -37,10 +37,10 @@ pub(crate) struct ServiceTable {
     pub queue_memory: f32,
     /// Whether a full queue alone brings memory to where collection begins.
     pub collects: bool,
-    /// Probability that a replica stays in its start-up stage for a tick.
-    pub startup_stay: f32,
-    /// Share of a tick's arrivals in a start-up stage that pass it within the tick.
-    pub startup_pass: f32,
+    /// Probability that a replica leaves its start-up stage in a tick, by node.
+    pub startup_leave: [f32; NODE_LANES],
+    /// Share of a tick's arrivals in a start-up stage that pass it within the tick, by node.
+    pub startup_pass: [f32; NODE_LANES],
     pub grace_s: f32,
     pub check_us: u64,
     pub check_timeout_s: f32,
@@ -146,6 +146,8 @@ pub(crate) struct NodeTable {
     pub cores: f32,
     /// Price of a core.
     pub price: f32,
+    /// Factor on the seconds that replicas take to start on it.
+    pub startup_factor: f32,
 }
 
 /// A class of users.
@@ -210,6 +212,9 @@ pub(super) fn service_table(
         zone_replicas[node.zone] += replicas;
     }
     let stage_s = service.startup_s / STARTUP_STAGES as f32;
+    let by_node = |of: &dyn Fn(f32) -> f32| -> [f32; NODE_LANES] {
+        std::array::from_fn(|node| of(nodes.get(node).map_or(1.0, |node| node.startup_factor)))
+    };
     ServiceTable {
         class: service.class,
         present: f32x4::from(present),
@@ -232,8 +237,8 @@ pub(super) fn service_table(
         memory: service.memory,
         queue_memory: service.queue_memory,
         collects: service.memory + service.queue_memory > COLLECTION_BEGINS,
-        startup_stay: stay(stage_s, tick_s),
-        startup_pass: pass(stage_s, tick_s),
+        startup_leave: by_node(&|factor| 1.0 - stay(stage_s * factor, tick_s)),
+        startup_pass: by_node(&|factor| pass(stage_s * factor, tick_s)),
         grace_s: service.grace_s,
         check_us: (service.health.interval_s * 1e6) as u64,
         check_timeout_s: service.health.timeout_ms / 1000.0,

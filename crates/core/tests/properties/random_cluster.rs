@@ -119,6 +119,9 @@ fn head(out: &mut String, draw: &mut Draw, shape: Shape) {
         let (shift_s, price) = (draw.between(0.0, 30.0), draw.scale(0.1, 10.0));
         writeln!(out, "[[zones]]\nname = \"z{zone}\"\nshift_s = {shift_s:?}\nprice = {price:?}").unwrap();
         if draw.chance(0.3) {
+            writeln!(out, "startup_factor = {:?}", draw.scale(0.1, 10.0)).unwrap();
+        }
+        if draw.chance(0.3) {
             writeln!(out, "quota_cores = {:?}", draw.scale(100.0, 400.0)).unwrap();
         }
     }
@@ -147,11 +150,13 @@ fn of_service(out: &mut String, draw: &mut Draw, shape: Shape, index: usize, cla
     }
     writeln!(
         out,
-        "health = {{ interval_s = {:?}, timeout_ms = {:?}, failures = {}, successes = {} }}",
+        "health = {{ interval_s = {:?}, timeout_ms = {:?}, failures = {}, successes = {}, \
+         admission = \"{}\" }}",
         draw.scale(0.2, 30.0),
         draw.scale(1.0, 5000.0),
         1 + draw.below(4),
-        1 + draw.below(3)
+        1 + draw.below(3),
+        if draw.chance(0.3) { "checks" } else { "started" }
     )
     .unwrap();
     if draw.chance(0.3) {

@@ -2,39 +2,35 @@
 
 use std::str::FromStr;
 
-use microcloud_core::{Environment, Fault, FaultId, FaultPlan, Level, Scenario, Split};
+use microcloud_core::{Environment, Fault, FaultId, FaultName, FaultPlan, Level, Scenario, Split};
 use microcloud_policy::nearest_name;
 use serde::Deserialize;
 
 use super::ExperimentError;
 
-/// The described experiment's faults by its names for them: id, magnitude, and what the magnitude is.
-const DESCRIBED: [(&str, FaultId, f32); 4] = [
-    ("crash", FaultId::F04, 1.0),
-    ("latency", FaultId::F05, 1200.0),
-    ("intermittent", FaultId::F06, 0.5),
-    ("incorrect", FaultId::F07, 1.0),
-];
+/// The described experiment's faults, by its names for them.
+const DESCRIBED: [&str; 4] = ["crash", "latency", "intermittent", "incorrect"];
 
 /// A fault as a user asks for it; what is left out is filled in for the scenario.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FaultSetting {
-    /// A fault's id (`F04`), its card's name (`replica-crash`), or `crash`, `latency`, `intermittent`, `incorrect`.
+    /// A fault's id (`F04`), its card's name (`replica crash`), or a name of [`FaultName::all`], such as `crash`; with
+    /// spaces, hyphens or underscores.
     pub fault: String,
     /// The service, node or zone that it strikes; where absent, the service that a quorum is asked of, or else what the
     /// scenario's catalogue names, one after another.
     pub target: Option<String>,
-    /// Severity in the fault's own unit; where absent 1200 ms of latency, half of the answers intermittent, all of the
-    /// answers incorrect, or else the middle of the catalogue's range.
+    /// Severity in the fault's own unit; where absent the name's, as 1200 ms of `latency`, or the middle of the range that
+    /// the scenario's catalogue has, or the name.
     pub magnitude: Option<f32>,
     /// Half the width of latency's delays as a ratio of their mean, 0 to 1: 0.5 around 1000 ms is 500 to 1500 ms.
     pub spread: Option<f32>,
-    /// Ratio of the target's replicas that are struck, at least one; the middle of the catalogue's range, or else one.
+    /// Ratio of the target's replicas that are struck, at least one; where absent as the magnitude.
     pub blast_radius: Option<f32>,
     /// Seconds from the episode's start; a tenth of the episode where absent.
     pub onset_s: Option<f32>,
-    /// Seconds from onset to full strength; 0 where absent.
+    /// Seconds from onset to full strength; the middle of the catalogue's range, or the name's, where absent.
     pub ramp_s: Option<f32>,
     /// Seconds from onset to the end; the middle of the catalogue's range where absent, at most half of the episode.
     pub duration_s: Option<f32>,
@@ -69,41 +65,38 @@ impl FromStr for FaultSetting {
 
 /// The fault of a name or an id, in any case, with spaces, hyphens or underscores.
 pub(super) fn fault_id(name: &str) -> Result<FaultId, ExperimentError> {
-    let wanted = name.to_lowercase().replace(['_', ' '], "-");
-    if let Some((_, id, _)) = DESCRIBED.iter().find(|(described, _, _)| *described == wanted) {
-        return Ok(*id);
+    if let Some(found) = named(name) {
+        return Ok(found.id);
     }
     name.parse().map_err(|_| {
-        let names: Vec<String> = fault_names().into_iter().map(|(name, _, _)| name).collect();
         let ids: Vec<String> = FaultId::all().map(|id| id.to_string()).collect();
         let lower: Vec<String> = ids.iter().map(|id| id.to_lowercase()).collect();
-        let nearest = nearest_name(&wanted, names.iter().chain(&lower).map(String::as_str)).map(|near| {
+        let names: Vec<&str> = FaultName::all().iter().map(|known| known.name).collect();
+        let near = nearest_name(&plain(name), names.iter().copied().chain(lower.iter().map(String::as_str)));
+        let nearest = near.map(|near| {
             lower.iter().position(|id| id == near).map_or_else(|| near.to_owned(), |place| ids[place].clone())
         });
+        let end = |id: Option<&String>| id.cloned().unwrap_or_default();
         ExperimentError::UnknownFault {
             name: name.to_owned(),
             nearest,
-            allowed: format!(
-                "{}, or an id from {} to {}",
-                names.join(", "),
-                ids.first().map_or("", String::as_str),
-                ids.last().map_or("", String::as_str)
-            ),
+            allowed: format!("{}, or an id from {} to {}", names.join(", "), end(ids.first()), end(ids.last())),
         }
     })
 }
 
+/// A name as the table of names has it.
+fn plain(name: &str) -> String {
+    name.to_lowercase().replace(['-', ' '], "_")
+}
+
+fn named(name: &str) -> Option<&'static FaultName> {
+    FaultName::find(&plain(name))
+}
+
 /// Every name that a fault can be asked for by, with its id and what it does.
-pub fn fault_names() -> Vec<(String, FaultId, &'static str)> {
-    let described = DESCRIBED.iter().map(|&(name, id, _)| (name.to_owned(), id, id.card().what));
-    let cards = FaultId::all().map(|id| (id.name().to_lowercase().replace(' ', "-"), id, id.card().what));
-    let mut names: Vec<_> = described.collect();
-    for card in cards {
-        if names.iter().all(|(name, _, _)| *name != card.0) {
-            names.push(card);
-        }
-    }
-    names
+pub fn fault_names() -> Vec<(&'static str, FaultId, &'static str)> {
+    FaultName::all().iter().map(|known| (known.name, known.id, known.meaning())).collect()
 }
 
 /// A fault with everything filled in, and what it strikes in one episode after another.
@@ -126,7 +119,7 @@ impl Injection {
 impl FaultSetting {
     /// The four faults of the described experiment: crash, latency, intermittent, incorrect.
     pub fn described() -> Vec<Self> {
-        DESCRIBED.iter().map(|(name, _, _)| Self { fault: (*name).to_owned(), ..Self::default() }).collect()
+        DESCRIBED.iter().map(|name| Self { fault: (*name).to_owned(), ..Self::default() }).collect()
     }
 }
 
@@ -136,27 +129,42 @@ pub(super) fn resolve(setting: &FaultSetting, scratch: &Environment) -> Result<I
     let id = fault_id(&setting.fault)?;
     let episode_s = scenario.tick_s() * scenario.decision_ticks as f32 * scenario.episode_decisions as f32;
     let own: Vec<&Fault> = scenario.faults.catalogue.iter().filter(|fault| fault.id == id).collect();
-    let middle = |of: fn(&Fault) -> [f32; 2]| {
-        let named = |fault: &&&Fault| setting.target.as_ref().is_some_and(|target| fault.targets.contains(target));
-        own.iter().find(named).or(own.first()).map(|fault| 0.5 * (of(fault)[0] + of(fault)[1]))
+    let name = named(&setting.fault).or_else(|| FaultName::all().iter().find(|known| known.id == id));
+    let catalogued = |of: fn(&Fault) -> [f32; 2]| {
+        let targeted = |fault: &&&Fault| setting.target.as_ref().is_some_and(|target| fault.targets.contains(target));
+        own.iter().find(targeted).or(own.first()).map(|fault| middle(of(fault)))
     };
-    let described = DESCRIBED.iter().find(|(_, described, _)| *described == id).map(|(_, _, magnitude)| *magnitude);
-    let magnitude = setting.magnitude.or(described).or_else(|| middle(|fault| fault.magnitude));
-    let magnitude = magnitude
+    // A name with one value means that value; a range only stands in for a catalogue that says nothing.
+    let asked_for = named(&setting.fault);
+    let fixed = |range: fn(&FaultName) -> [f32; 2]| asked_for.map(range).filter(|[low, high]| low == high).map(middle);
+    let magnitude = setting
+        .magnitude
+        .or_else(|| fixed(|known| known.magnitude))
+        .or_else(|| catalogued(|fault| fault.magnitude))
+        .or_else(|| name.map(|known| middle(known.magnitude)))
         .ok_or_else(|| ExperimentError::NoMagnitude { name: setting.fault.clone(), unit: id.card().magnitude })?;
-    let half = 0.5 * episode_s;
     let plan = FaultPlan {
         id,
         target: None,
         onset_s: setting.onset_s.unwrap_or(0.1 * episode_s),
-        ramp_s: setting.ramp_s.unwrap_or(0.0),
-        duration_s: setting
-            .duration_s
-            .unwrap_or_else(|| middle(|fault| fault.duration_s).map_or(0.4 * episode_s, |middle| middle.min(half))),
+        ramp_s: setting
+            .ramp_s
+            .or_else(|| catalogued(|fault| fault.ramp_s))
+            .or_else(|| name.map(|known| middle(known.ramp_s)))
+            .unwrap_or(0.0),
+        duration_s: setting.duration_s.unwrap_or_else(|| {
+            let usual_s = catalogued(|fault| fault.duration_s).or_else(|| name.map(|known| middle(known.duration_s)));
+            usual_s.unwrap_or(f32::INFINITY).min(0.5 * episode_s)
+        }),
         magnitude,
-        spread: setting.spread,
+        spread: setting.spread.or_else(|| asked_for.and_then(|known| known.spread)),
         // At least one replica is struck, however small the share.
-        blast_radius: setting.blast_radius.or_else(|| middle(|fault| fault.blast_radius)).unwrap_or(0.0),
+        blast_radius: setting
+            .blast_radius
+            .or_else(|| fixed(|known| known.blast_radius).filter(|&share| share < 1.0))
+            .or_else(|| catalogued(|fault| fault.blast_radius))
+            .or_else(|| name.map(|known| middle(known.blast_radius)))
+            .unwrap_or(1.0),
         abort_availability: setting.abort_availability.unwrap_or(0.0),
     };
     if plan.onset_s >= episode_s {
@@ -168,6 +176,10 @@ pub(super) fn resolve(setting: &FaultSetting, scratch: &Environment) -> Result<I
     }
     let targets = targets(setting, &plan, scratch, &own)?;
     Ok(Injection { name: setting.fault.clone(), plan, targets })
+}
+
+fn middle([low, high]: [f32; 2]) -> f32 {
+    0.5 * (low + high)
 }
 
 fn targets(
@@ -256,7 +268,7 @@ mod tests {
     #[test]
     fn every_name_that_is_listed_is_understood() -> Result<(), ExperimentError> {
         for (name, id, _) in fault_names() {
-            assert_eq!(fault_id(&name)?, id, "{name}");
+            assert_eq!(fault_id(name)?, id, "{name}");
         }
         Ok(())
     }

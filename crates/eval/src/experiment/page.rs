@@ -89,9 +89,9 @@ fn what(step: &StepReport) -> String {
         plain(f64::from(fault.duration_s)),
     );
     if fault.blast_radius > 0.0 {
-        let _ = write!(text, " Of the replicas, {:.0} % are struck, at least one.", 100.0 * fault.blast_radius);
+        let _ = write!(text, " Where it strikes replicas, {:.0} % of them, at least one.", 100.0 * fault.blast_radius);
     } else {
-        text += " One replica is struck.";
+        text += " Where it strikes replicas, one of them.";
     }
     if fault.abort_availability > 0.0 {
         let aborted = step.aborted_ratio.unwrap_or(0.0);

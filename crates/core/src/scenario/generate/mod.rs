@@ -114,5 +114,11 @@ impl Scenario {
 }
 
 fn zone(name: &str) -> Zone {
-    Zone { name: name.to_owned(), shift_s: defaults::shift_s(), price: defaults::one(), quota_cores: None }
+    Zone {
+        name: name.to_owned(),
+        shift_s: defaults::shift_s(),
+        price: defaults::one(),
+        quota_cores: None,
+        startup_factor: defaults::one(),
+    }
 }

@@ -4,3 +4,4 @@ mod checks;
 mod lab;
 mod qualitative;
 mod rules;
+mod zones;
