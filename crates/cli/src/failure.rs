@@ -7,7 +7,10 @@ use std::{
 };
 
 use microcloud_core::ScenarioError;
-use microcloud_eval::{EvaluationError, LogFormat, instructions::InstructionError, oats::OatsError, start_logging};
+use microcloud_eval::{
+    EvaluationError, LogFormat, experiment::ExperimentError, instructions::InstructionError, oats::OatsError,
+    start_logging,
+};
 use microcloud_policy::{RegistryError, network::CheckpointError};
 
 /// Why a command ends without having done what was asked.
@@ -71,6 +74,15 @@ impl From<EvaluationError> for Failure {
             EvaluationError::Interrupted => Self::interrupted(),
             EvaluationError::Record { .. } => Self::disk(error),
             _ => Self::usage(error),
+        }
+    }
+}
+
+impl From<ExperimentError> for Failure {
+    fn from(error: ExperimentError) -> Self {
+        match error {
+            ExperimentError::Evaluation(error) => error.into(),
+            _ => Self { exit_code: error.exit_code(), message: error.to_string() },
         }
     }
 }

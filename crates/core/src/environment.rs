@@ -251,6 +251,10 @@ impl Environment {
         &self.simulation.state
     }
 
+    pub(crate) fn state_mut(&mut self) -> &mut ClusterState {
+        &mut self.simulation.state
+    }
+
     /// Ground truth about the last decision.
     pub fn metrics(&self) -> &StepMetrics {
         &self.metrics
@@ -298,7 +302,7 @@ impl Environment {
             .collect()
     }
 
-    fn report(&self, event: &FaultEvent) -> FaultReport {
+    pub(crate) fn report(&self, event: &FaultEvent) -> FaultReport {
         let tick_s = f64::from(self.simulation.topology.scenario().tick_ms) / 1000.0;
         FaultReport {
             id: event.id,

@@ -12,6 +12,7 @@
 
 mod action;
 mod audit;
+mod edge_metrics;
 mod environment;
 pub mod exact;
 #[cfg(test)]
@@ -21,6 +22,7 @@ mod hash;
 mod ids;
 mod lanes;
 mod level;
+mod live_faults;
 pub mod observation;
 pub mod queueing;
 mod reconfigure;
@@ -38,6 +40,7 @@ mod vector;
 
 pub use action::{Action, SHED_PERCENT};
 pub use audit::{Audit, Balance};
+pub use edge_metrics::{EdgeAnswers, QuorumMetrics};
 pub use environment::{Environment, FaultReport, StepMetrics, TenantMetrics, Transition};
 pub use fault::{
     Card, FaultId, FaultName, FaultPlan, FaultPlanError, FaultTarget, MAX_FAULTS, Moves, Place, Remedy, Role, Step,

@@ -10,6 +10,7 @@ mod contender;
 mod episode;
 mod error;
 mod evaluate;
+pub mod experiment;
 mod faults;
 mod file;
 pub mod instructions;

@@ -2,4 +2,5 @@
 
 pub mod bench;
 pub mod evaluate;
+pub mod experiment;
 pub mod scenario;

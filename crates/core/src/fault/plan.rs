@@ -30,6 +30,9 @@ pub struct FaultPlan {
     pub duration_s: f32,
     /// Severity, in the fault's own unit and range.
     pub magnitude: f32,
+    /// Half the width of F05's delays as a ratio of their mean, 0 to 1; delays vary by a quarter of it where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spread: Option<f32>,
     /// Ratio of the target's replicas that are struck, 0 to 1.
     #[serde(default = "whole")]
     pub blast_radius: f32,
@@ -46,7 +49,17 @@ impl FaultPlan {
     /// A fault of full strength at once that strikes the whole of its target and is never called off.
     pub fn new(id: FaultId, target: Option<&str>, magnitude: f32, onset_s: f32, duration_s: f32) -> Self {
         let target = target.map(str::to_owned);
-        Self { id, target, onset_s, ramp_s: 0.0, duration_s, magnitude, blast_radius: 1.0, abort_availability: 0.0 }
+        Self {
+            id,
+            target,
+            onset_s,
+            ramp_s: 0.0,
+            duration_s,
+            magnitude,
+            spread: None,
+            blast_radius: 1.0,
+            abort_availability: 0.0,
+        }
     }
 
     /// The same fault, of a share of its target's replicas.
@@ -167,6 +180,11 @@ fn event(topology: &Topology, place: usize, plan: &FaultPlan) -> Result<FaultEve
     };
     let (low, high) = id.model().magnitude_range();
     check("magnitude", plan.magnitude, [low, high])?;
+    if let Some(spread) = plan.spread {
+        // Delays of no other fault spread.
+        let most = if id == FaultId::F05 { 1.0 } else { 0.0 };
+        check("spread", spread, [0.0, most])?;
+    }
     check("blast_radius", plan.blast_radius, [0.0, 1.0])?;
     check("onset_s", plan.onset_s, [0.0, 1e6])?;
     check("ramp_s", plan.ramp_s, [0.0, 1e6])?;
@@ -182,7 +200,7 @@ fn event(topology: &Topology, place: usize, plan: &FaultPlan) -> Result<FaultEve
         ramp_ticks: ticks(plan.ramp_s),
         end_tick: onset_tick + ticks(plan.duration_s).max(1),
         magnitude: plan.magnitude,
-        spread: None,
+        spread: plan.spread.filter(|_| id == FaultId::F05),
         blast_radius: plan.blast_radius,
         abort_availability: plan.abort_availability,
         mended: false,

@@ -29,6 +29,7 @@ fn as_plan(topology: &Topology, event: &FaultEvent) -> FaultPlan {
         ramp_s: seconds(event.ramp_ticks),
         duration_s: seconds(event.end_tick - event.onset_tick),
         magnitude: event.magnitude,
+        spread: event.spread,
         blast_radius: event.blast_radius,
         abort_availability: event.abort_availability,
     }

@@ -200,7 +200,7 @@ fn edge(topology: &Topology, state: &mut ClusterState) {
 pub(crate) const BAD_WINDOW_S: f32 = 60.0;
 
 /// Seconds that users spend on the way to a zone that is not theirs: those beyond the zone's share at the start.
-fn home_latency(topology: &Topology, state: &ClusterState) -> f32x4 {
+pub(crate) fn home_latency(topology: &Topology, state: &ClusterState) -> f32x4 {
     let Some(rows) = &topology.zone_latency_s else { return f32x4::ZERO };
     let zones = topology.num_zones();
     let home = 1.0 / zones as f32;

@@ -15,6 +15,8 @@ pub struct Plot {
     pub y: String,
     /// Whether the vertical axis is logarithmic.
     pub log_y: bool,
+    /// Where the vertical axis begins; at 0, or at the least value below it, where absent.
+    pub least_y: Option<f64>,
     /// Stretches of the horizontal axis that are shaded, such as that of a trigger.
     pub shaded: Vec<(f64, f64)>,
     /// What is drawn, in this order.

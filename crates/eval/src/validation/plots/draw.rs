@@ -55,7 +55,7 @@ impl Plot {
             points().map(of).fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)))
         };
         let ((left, right), (low, high)) = (range(|point| point.0), range(|point| point.1));
-        if left >= right || high <= low.min(0.0) || self.log_y && low <= 0.0 {
+        if left >= right || high <= self.least_y.unwrap_or(low.min(0.0)) || self.log_y && low <= 0.0 {
             return Err("there is nothing to see in it".to_owned());
         }
         let mut builder = ChartBuilder::on(area);
@@ -69,7 +69,8 @@ impl Plot {
             let chart = builder.build_cartesian_2d(left..right, (low * 0.9..high * 1.1).log_scale()).map_err(said)?;
             self.fill(area, chart, (low * 0.9, high * 1.1))
         } else {
-            let (bottom, top) = (low.min(0.0), high * 1.05);
+            let bottom = self.least_y.unwrap_or(low.min(0.0));
+            let top = bottom + (high - bottom) * 1.05;
             let chart = builder.build_cartesian_2d(left..right, bottom..top).map_err(said)?;
             self.fill(area, chart, (bottom, top))
         }
