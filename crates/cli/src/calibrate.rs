@@ -100,6 +100,9 @@ pub(crate) fn run_calibration(arguments: &CalibrateArguments) -> Result<(), Fail
     print(&told)
 }
 
+/// A contender's name and its returns on train and on test levels.
+type Row<'a> = (&'a str, Vec<f64>, Vec<f64>);
+
 /// How many episodes a budget comes to.
 fn episodes(topologies: &[Arc<Topology>], timesteps: u64) -> usize {
     let longest = topologies.iter().map(|topology| u64::from(topology.scenario().episode_decisions)).max().unwrap_or(1);
@@ -120,7 +123,13 @@ fn compare(topology: &Arc<Topology>, config: &CalibratedConfig, told: &mut Strin
     }
     let levels = |split: Split, seed: u64| topology.draw_levels(split, seed, COMPARED, false);
     let (train, test) = (levels(Split::Train, COMPARED_SEED), levels(Split::Test, 0));
-    let _ = writeln!(told, "\n{}: mean return [95 %] on {} train and {} test levels with a fault", topology.scenario().name, train.len(), test.len());
+    let _ = writeln!(
+        told,
+        "\n{}: mean return [95 %] on {} train and {} test levels with a fault",
+        topology.scenario().name,
+        train.len(),
+        test.len()
+    );
     let mut rows = Vec::new();
     for contender in &contenders {
         let returns = |levels: &[Level]| -> Result<Vec<f64>, Failure> {
@@ -135,7 +144,7 @@ fn compare(topology: &Arc<Topology>, config: &CalibratedConfig, told: &mut Strin
         rows.push((contender.name(), train, test));
     }
     let Some(((_, train, test), rivals)) = rows.split_first() else { return Ok(()) };
-    let best = |of: fn(&(&str, Vec<f64>, Vec<f64>)) -> &Vec<f64>| {
+    let best = |of: fn(&Row) -> &Vec<f64>| {
         let rivals = rivals.iter().filter(|rival| rival.0 != "calibrated-rules");
         rivals.filter_map(|rival| Some((rival.0, mean(of(rival))?))).max_by(|a, b| a.1.total_cmp(&b.1))
     };

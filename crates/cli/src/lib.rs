@@ -6,6 +6,7 @@
 //! returns a failure where that does not succeed, which is printed on one line.
 
 mod arguments;
+mod calibrate;
 pub mod commands;
 mod environment;
 mod failure;

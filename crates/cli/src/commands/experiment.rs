@@ -21,7 +21,11 @@ use microcloud_eval::{
 };
 use serde_json::json;
 
-use crate::{Destination, Failure, ProgressLine, contender, finish, load_topology, parse, print};
+use crate::{
+    Destination, Failure, ProgressLine,
+    calibrate::{CalibrateArguments, run_calibration},
+    contender, finish, load_topology, parse, print,
+};
 
 /// Plays a scenario without a fault and then with one fault after another, on the same levels, and reports what was
 /// detected, done and recovered, as a page and as JSON.
@@ -51,6 +55,11 @@ enum Command {
         after_help = "Example:\n  printf 'step 60\\ncrash@auth\\nstep 30\\nstatus\\nclear\\nhistory\\n' | cargo run --bin experiment -- live spine12"
     )]
     Live(LiveArguments),
+    /// Searches train levels for the best rules within a budget of steps, and compares them with every rival
+    #[command(
+        after_help = "Example:\n  cargo run --bin experiment -- calibrate --scenario spine12 --total-timesteps 300_000 --levels 8 -o rules.toml"
+    )]
+    Calibrate(CalibrateArguments),
     /// Lists the names of the faults, and what each does
     #[command(after_help = "Example:\n  cargo run --bin experiment -- faults")]
     Faults,
@@ -149,6 +158,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         None => report(&arguments.steps),
         Some(Command::Run(run)) => play_timeline(&run),
         Some(Command::Live(live)) => play_live(&live),
+        Some(Command::Calibrate(arguments)) => run_calibration(&arguments),
         Some(Command::Faults) => list_faults(),
     }
 }
