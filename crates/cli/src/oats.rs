@@ -18,7 +18,7 @@ use crate::{Destination, Failure, ProgressLine, contender, load_topology, print}
 /// Which array, over what, and how it is played.
 #[derive(clap::Args)]
 pub struct OatsArguments {
-    /// L9, L18, L27, L36, L81 (orthogonal) or pairwise (covering)
+    /// L9, L18, L27, L36, L81, L243 (orthogonal) or pairwise (covering)
     #[arg(long, value_name = "NAME")]
     array: String,
     /// Take factors and constraints from this file; without it and without --scenario, letters for an orthogonal array and

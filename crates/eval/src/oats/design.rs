@@ -47,14 +47,16 @@ pub enum Array {
     L36,
     /// OA(81, 40, 3, 2).
     L81,
+    /// OA(243, 121, 3, 2); over up to twelve factors of three levels, OA(243, 12, 3, 3).
+    L243,
     /// A covering array of strength 2, made for the factors.
     Pairwise,
 }
 
 impl Array {
     /// The names that a user may type.
-    pub const NAMES: [&'static str; 6] = ["L9", "L18", "L27", "L36", "L81", "pairwise"];
-    const ALL: [Self; 6] = [Self::L9, Self::L18, Self::L27, Self::L36, Self::L81, Self::Pairwise];
+    pub const NAMES: [&'static str; 7] = ["L9", "L18", "L27", "L36", "L81", "L243", "pairwise"];
+    const ALL: [Self; 7] = [Self::L9, Self::L18, Self::L27, Self::L36, Self::L81, Self::L243, Self::Pairwise];
 
     /// The name that a user types.
     pub fn name(self) -> &'static str {
@@ -67,6 +69,7 @@ impl Array {
             Self::L9 => Some(linear::array(3, 2)),
             Self::L27 => Some(linear::array(3, 3)),
             Self::L81 => Some(linear::array(3, 4)),
+            Self::L243 => Some(linear::array(3, 5)),
             Self::L18 => Some(tables::l18()),
             Self::L36 => Some(tables::l36()),
             Self::Pairwise => None,
@@ -196,6 +199,8 @@ mod tests {
         // Four points of the plane and ten of the space of order 3 have no three on a line: strength 3 (Bose 1947).
         assert_eq!(balanced_strength(&columns(Array::L27, 4)?, &[3; 4]), 3);
         assert!(balanced_strength(&columns(Array::L81, 5)?, &[3; 5]) == 3);
+        // In four dimensions there are caps of twenty points (Pellegrino 1970): twelve services can have strength 3.
+        assert_eq!(balanced_strength(&columns(Array::L243, 12)?, &[3; 12]), 3);
         let first: Vec<Vec<u8>> = orthogonal(Array::L81, None)?.rows.iter().map(|row| row[..12].to_vec()).collect();
         let covered = |rows: &[Vec<u8>]| count_tuples(rows, &[3; 12], 3).covered;
         assert_eq!(covered(&first), 5220);

@@ -19,7 +19,7 @@ pub enum OatsError {
         nearest: Option<String>,
     },
     /// A covering array where an orthogonal one is meant.
-    #[error("{name}: no orthogonal array; allowed: L9, L18, L27, L36, L81")]
+    #[error("{name}: no orthogonal array; allowed: L9, L18, L27, L36, L81, L243")]
     NotOrthogonal {
         /// The array.
         name: &'static str,

@@ -55,15 +55,18 @@ pub fn page(certificate: &Certificate, campaign: &Campaign, effects: &Effects, c
     text
 }
 
-/// What an array of strength 2 cannot tell apart.
+/// Whether a service's own effect can be told from that of others together, which depends on the strength.
 fn confounding(certificate: &Certificate) -> String {
-    let free = certificate.n as i64 - 1 - certificate.levels.iter().map(|&levels| levels as i64 - 1).sum::<i64>();
-    format!(
-        " Rows of strength 2 do not tell a service's own effect from that of pairs of others together; {} of {} degrees of \
-         freedom are left for the rest.",
-        free.max(0),
-        certificate.n.saturating_sub(1)
-    )
+    let own: usize = certificate.levels.iter().map(|&levels| levels - 1).sum();
+    let (all, free) = (certificate.n.saturating_sub(1), certificate.n.saturating_sub(1 + own));
+    let told = if certificate.strength >= 3 {
+        "Rows of strength 3 tell a service's own effect from what two others do together"
+    } else {
+        "**Rows of strength 2 do not tell a service's own effect from what two others do together**: where two services each \
+         stop everything, their interaction shows as the effect of a third, with either sign. Coverage needs strength 2, a \
+         ranking of main effects strength 3 (`--array L243`)"
+    };
+    format!(" {told}; {free} of {all} degrees of freedom are left for the rest.")
 }
 
 /// What each service costs in availability, degraded and down, under each policy; dearest under the first policy first.
