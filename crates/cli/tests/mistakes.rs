@@ -92,6 +92,32 @@ fn mistakes_in_scenario_files_name_the_file_and_what_is_allowed() -> Outcome {
 }
 
 #[test]
+fn mistakes_in_a_file_of_policies_name_the_line_and_what_is_allowed() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let at = folder.path();
+    let fine =
+        "policies:\n  - name: slow\n    condition: latency > 0.5\n    action: restart_container\n    service: auth\n";
+    let twice = format!("{fine}{}", &fine["policies:\n".len()..]);
+    let cases = [
+        ("unclosed.yaml", fine.replace("slow", "[slow"), vec!["line "]),
+        ("metric.yaml", fine.replace("latency", "latencyy"), vec!["line 3", "`latencyy`", "did you mean `latency`"]),
+        ("operator.yaml", fine.replace('>', "=>"), vec!["line 3", "unknown operator `=>`", "allowed: >"]),
+        ("action.yaml", fine.replace("restart_", "restrat_"), vec!["line 4", "did you mean `restart_container`"]),
+        ("service.yaml", fine.replace("auth", "auht"), vec!["policy `slow`", "unknown service `auht`", "`auth`"]),
+        ("cooldown.yml", fine.replace("service: auth", "cooldown: -1"), vec!["line 2", "cooldown = -1", "allowed: 0"]),
+        ("twice.yaml", twice, vec!["line 6", "`slow` stands in line 2"]),
+    ];
+    for (file, text, contains) in cases {
+        fs::write(at.join(file), text)?;
+        check(
+            at,
+            &case(EVALUATE, &format!("{file} --scenario spine12 --episodes 1 --control-episodes 0"), 2, &contains),
+        )?;
+    }
+    Ok(())
+}
+
+#[test]
 fn mistakes_in_arguments_name_the_argument_and_what_is_allowed() -> Outcome {
     let folder = tempfile::tempdir()?;
     let at = folder.path();
