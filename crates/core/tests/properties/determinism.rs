@@ -117,8 +117,15 @@ fn a_level_forgets_what_was_played_before_it() {
 /// `cargo test --release -p microcloud-core --test properties golden` holds an optimised build to them.
 const GOLDEN: &[(&str, &str)] = &[
     ("spine12", "9f577127a02e5f01"),
+    ("microcloud-normal", "ce45768716157653"),
+    ("microcloud-high-load", "87c1ce48b1320e7c"),
+    ("microcloud-cascade", "cc84e3f73795b0c0"),
+    ("multicloud", "2ee8659f1c75150f"),
+    ("reliability", "c04517a593bd6276"),
+    ("quorum", "a89eadd52f05dbbe"),
+    ("quorum-literal", "7e05d2170026bdde"),
     ("online-boutique", "ac5ac7ea95ae8563"),
-    ("everything", "5a72ffda88adfaf6"),
+    ("everything", "dab408048ac3f6b5"),
     ("random", "a9bfd84550c757d7"),
     ("random-64", "011b1a26ac3f00a3"),
 ];
