@@ -46,6 +46,10 @@ pub enum Action {
     ClearDisk(NodeId),
     /// Issue a new secret for a service and give it to its callers.
     RotateSecret(ServiceId),
+    /// Let a cache's entries live twice as long, up to eight times as configured.
+    LengthenTtl(ServiceId),
+    /// Give a cache's replicas room for twice as many entries, up to four times as configured, at the price of memory.
+    EnlargeCache(ServiceId),
     /// Page a human, who mends what is broken some minutes later, at a price.
     PageHuman,
     /// Add a replica to a service: the action that only tests have.
@@ -61,6 +65,7 @@ pub(crate) struct Targets {
     pub managed: Vec<bool>,
     pub called: Vec<bool>,
     pub brokers: Vec<bool>,
+    pub caches: Vec<bool>,
     pub databases: Vec<bool>,
 }
 
@@ -119,6 +124,8 @@ pub(crate) fn table(
         actions.extend(of_services("flush queue", Action::FlushQueue, &targets.brokers));
         actions.extend(of_services("fail over", Action::FailOver, &targets.databases));
         actions.extend(of_services("rotate secret", Action::RotateSecret, &targets.called));
+        actions.extend(of_services("lengthen ttl", Action::LengthenTtl, &targets.caches));
+        actions.extend(of_services("enlarge cache", Action::EnlargeCache, &targets.caches));
         #[cfg(test)]
         actions.extend(of_services("nudge", Action::Nudge, &targets.managed));
         actions.extend(of_nodes("clear disk", Action::ClearDisk));

@@ -5,7 +5,7 @@ use crate::{
     fault::{FaultTarget, Remedy},
     lanes::f32x4,
     simulation::{databases, replicas},
-    state::{ClusterState, DISK_AT_START},
+    state::{ClusterState, DISK_AT_START, SIZE_DOUBLINGS, TTL_DOUBLINGS},
     topology::Topology,
 };
 
@@ -23,6 +23,15 @@ pub(super) fn is_legal(topology: &Topology, state: &ClusterState, action: Action
         Action::Shed(percent) => f32::from(percent) / 100.0 != state.remedies.shed,
         Action::OpenBreaker(service) => !held_open(service.index()),
         Action::CloseBreaker(service) => held_open(service.index()),
+        // More room is of no use where a replica holds everything, nor a longer life where nothing expires.
+        Action::LengthenTtl(service) => {
+            let expires = topology.services[service.index()].evict_steps[0] > 0.0;
+            expires && state.services[service.index()].cache_knobs.ttl_doublings < TTL_DOUBLINGS
+        }
+        Action::EnlargeCache(service) => {
+            let is_partial = topology.services[service.index()].cache_size < 1.0;
+            is_partial && state.services[service.index()].cache_knobs.size_doublings < SIZE_DOUBLINGS
+        }
         Action::DisableRetries => !state.remedies.retries_off,
         Action::EnableRetries => state.remedies.retries_off,
         Action::PageHuman => state.remedies.human_at.is_none(),
@@ -39,6 +48,8 @@ pub(super) fn note(topology: &Topology, state: &mut ClusterState, action: Action
         | Action::CloseBreaker(service)
         | Action::FlushQueue(service)
         | Action::FailOver(service)
+        | Action::LengthenTtl(service)
+        | Action::EnlargeCache(service)
         | Action::RotateSecret(service) => state.services[service.index()].telemetry.acted_at = now,
         Action::ClearDisk(node) => {
             for own in state.services.iter_mut().filter(|own| own.placement.on_node(node.index()) > 0.0) {
@@ -70,6 +81,16 @@ pub(super) fn apply(topology: &Topology, state: &mut ClusterState, action: Actio
             mend(state, Remedy::Rollback, FaultTarget::Service(service));
             replicas::restart(topology, service.index(), &mut state.services[service.index()]);
             databases::interrupt(topology, state, service.index(), f32::MAX);
+        }
+        Action::LengthenTtl(service) => {
+            let knobs = &mut state.services[service.index()].cache_knobs;
+            knobs.ttl_doublings = (knobs.ttl_doublings + 1).min(TTL_DOUBLINGS);
+        }
+        Action::EnlargeCache(service) => {
+            let own = &mut state.services[service.index()];
+            own.cache_knobs.size_doublings = (own.cache_knobs.size_doublings + 1).min(SIZE_DOUBLINGS);
+            let answering = own.answering().reduce_add();
+            replicas::resize(&topology.services[service.index()], own, answering);
         }
         Action::Shed(percent) => state.remedies.shed = f32::from(percent) / 100.0,
         Action::OpenBreaker(service) => hold(state, service.index(), true),

@@ -3,7 +3,7 @@
 use crate::{
     lanes::{NODE_LANES, ZONE_LANES, add_lane, f32x4, f32x8, lane, ratio},
     simulation::{health::dilute, impairments::retire_generation, placement::place},
-    state::{CallState, ClusterState, HEALTHY, IMPAIRED, Population, ServiceState},
+    state::{CallState, ClusterState, HEALTHY, IMPAIRED, Population, SIZE_DOUBLINGS, ServiceState},
     topology::{ServiceTable, Topology},
 };
 
@@ -119,7 +119,7 @@ pub(crate) fn fold(topology: &Topology, service: usize, own: &mut ServiceState) 
 }
 
 /// What follows from the number of replicas: contention, what a cache holds, and that a member joined or left.
-fn resize(table: &ServiceTable, own: &mut ServiceState, before: f32) {
+pub(crate) fn resize(table: &ServiceTable, own: &mut ServiceState, before: f32) {
     let now = own.answering().reduce_add();
     own.membership += (now - before).abs();
     if table.contention > 0.0 || table.coherency > 0.0 {
@@ -128,9 +128,10 @@ fn resize(table: &ServiceTable, own: &mut ServiceState, before: f32) {
         own.scaling = 1.0 / (1.0 + table.contention * more + table.coherency * more * (more + 1.0));
     }
     if table.cache_size < 1.0 {
+        let size = table.cache_size * f32::from(1_u8 << own.cache_knobs.size_doublings.min(SIZE_DOUBLINGS));
         // Hit ratios under Zipf's law with exponent a grow as size^(1 - a); a = 3/4 lies within the 0.64 to 0.83 that
         // Breslau et al. ("Web caching and Zipf-like distributions", INFOCOM'99) measured.
-        let held = (now * table.cache_size).min(1.0);
+        let held = (now * size).min(1.0);
         let usual = (table.replicas * table.cache_size).min(1.0);
         own.hit_limit = table.hit_ratio * (held / usual).sqrt().sqrt().min(1.0 / table.hit_ratio.max(1e-6));
     }

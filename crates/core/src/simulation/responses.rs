@@ -10,7 +10,7 @@ use crate::{
         settling::settle,
         tenants,
     },
-    state::{CallState, ClusterState, HEALTHY, IMPAIRED, ServiceState},
+    state::{CallState, ClusterState, HEALTHY, IMPAIRED, ServiceState, TTL_DOUBLINGS},
     topology::{CallTable, ServiceTable, Topology},
 };
 
@@ -138,7 +138,7 @@ fn fill(table: &ServiceTable, edge: &CallState, own: &mut ServiceState) {
     let flow = edge.first_per_s.reduce_add();
     let filled = if flow > 0.0 { (edge.first_per_s * (f32x4::ONE - edge.failure)).reduce_add() / flow } else { 0.0 };
     own.hit_ratio += (own.hit_limit - own.hit_ratio) * table.fill_step * filled;
-    own.hit_ratio -= own.hit_ratio * table.evict_step;
+    own.hit_ratio -= own.hit_ratio * table.evict_steps[usize::from(own.cache_knobs.ttl_doublings.min(TTL_DOUBLINGS))];
 }
 
 /// Ratio of calls that fail however often they are tried: another attempt writes to the same missing primary, or shows
@@ -274,13 +274,13 @@ pub(super) fn leaks(topology: &Topology, state: &mut ClusterState) {
 /// Leaks memory in running replicas, and crashes those that have none left.
 fn leak(topology: &Topology, service: usize, own: &mut ServiceState, dt: f32) {
     let table = &topology.services[service];
+    let held = f32x4::splat(own.held());
     for kind in [HEALTHY, IMPAIRED] {
         let population = &mut own.populations[kind];
         let runs = population.ready.simd_gt(f32x4::ZERO);
         population.leaked =
             runs.bitselect(population.leaked + f32x4::splat(own.condition.leak_per_s * dt), f32x4::ZERO);
-        let used =
-            memory(table, population.leaked + f32x4::splat(own.condition.heap), population.in_system, population.ready);
+        let used = memory(table, population.leaked + held, population.in_system, population.ready);
         if !table.runs_out_of_memory {
             continue;
         }

@@ -126,7 +126,7 @@ impl Load {
         Self {
             in_system: population.in_system,
             ready: population.ready,
-            leaked: population.leaked + splat(own.condition.heap),
+            leaked: population.leaked + splat(own.held()),
             calls_mean_s: own.calls_mean_s,
             offered,
             work_s: splat(table.service_s / speed) / warm,

@@ -73,7 +73,7 @@ fn scrape(
         served += population.served_per_s.reduce_add();
         capacity += population.capacity_per_s.reduce_add();
         held += population.in_system.reduce_add();
-        let leaked = population.leaked + f32x4::splat(own.condition.heap);
+        let leaked = population.leaked + f32x4::splat(own.held());
         used += (memory(table, leaked, population.in_system, population.ready) * population.ready).reduce_add();
     }
     let ready = own.answering().reduce_add();

@@ -5,7 +5,7 @@ use crate::{
     action::{Action, SHED_PERCENT},
     fault::{FaultEvent, FaultTarget, MAX_FAULTS},
     level::Level,
-    state::{ClusterState, ServiceState},
+    state::{ClusterState, SIZE_DOUBLINGS, ServiceState, TTL_DOUBLINGS},
     topology::{ServiceTable, Topology},
 };
 
@@ -59,6 +59,8 @@ pub(super) fn fits(topology: &Topology, state: &ClusterState) -> Result<(), Snap
             | Action::CloseBreaker(service)
             | Action::FlushQueue(service)
             | Action::FailOver(service)
+            | Action::LengthenTtl(service)
+            | Action::EnlargeCache(service)
             | Action::RotateSecret(service) => {
                 index(&key, "service", service.index(), services)?;
             }
@@ -112,6 +114,14 @@ fn counts(service: usize, own: &ServiceState, table: &ServiceTable) -> Result<()
     if let Some(count) = all.chain([&placement.unplaced, &own.wanted]).find(|count| !within(**count, most)) {
         let key = format!("replicas of services[{service}]");
         return check(false, &key, count, format!("0 to {most}"));
+    }
+    let knobs = own.cache_knobs;
+    let turned = [
+        ("ttl_doublings", knobs.ttl_doublings, TTL_DOUBLINGS),
+        ("size_doublings", knobs.size_doublings, SIZE_DOUBLINGS),
+    ];
+    for (key, found, most) in turned {
+        check(found <= most, &format!("{key} of services[{service}]"), found, format!("0 to {most}"))?;
     }
     // The hit ratio moves towards the one that its replicas' size allows.
     for (key, ratio) in [("hit_ratio", own.hit_ratio), ("hit_limit", own.hit_limit)] {

@@ -4,9 +4,9 @@ use crate::{
     lanes::{NODE_LANES, f32x4},
     level::{Level, Split},
     state::{
-        Accounts, AutoscalerState, CallState, ClusterCondition, ClusterState, DatabaseState, Impairment, NEVER,
-        NodeState, Placement, Population, Prompt, Remedies, ServiceCondition, ServiceState, ServiceTelemetry, Shed,
-        parts::RECOMMENDATIONS,
+        Accounts, AutoscalerState, CacheKnobs, CallState, ClusterCondition, ClusterState, DatabaseState, Impairment,
+        NEVER, NodeState, Placement, Population, Prompt, Remedies, ServiceCondition, ServiceState, ServiceTelemetry,
+        Shed, parts::RECOMMENDATIONS,
     },
     topology::{DELAY_STAGES, MOST_RETRIES, STARTUP_STAGES, Topology},
 };
@@ -106,6 +106,7 @@ impl ClusterState {
                 prompt: Prompt { longest_s: f32::MAX, failure: zero, held_s: zero, variance: zero },
                 hit_ratio: table.hit_ratio,
                 hit_limit: table.hit_ratio,
+                cache_knobs: CacheKnobs::default(),
                 sessions: 1.0,
                 pause_s: 0.0,
                 dropped: 0.0,

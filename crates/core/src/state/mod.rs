@@ -11,6 +11,7 @@ mod size;
 pub(crate) use conditions::{ClusterCondition, ServiceCondition};
 pub(crate) use initial::DISK_AT_START;
 pub(crate) use parts::{Accounts, AutoscalerState, DatabaseState, NodeState, RECOMMENDATIONS, Remedies, Shed};
+pub(crate) use parts::{CacheKnobs, MEMORY_PER_DOUBLING, SIZE_DOUBLINGS, TTL_DOUBLINGS};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -269,6 +270,8 @@ pub(crate) struct ServiceState {
     pub hit_ratio: f32,
     /// See `hit_ratio`.
     pub hit_limit: f32,
+    /// How far actions have turned a cache's settings up.
+    pub cache_knobs: CacheKnobs,
     /// Share of the users who have a valid session.
     pub sessions: f32,
     /// Seconds for which consumers of a broker still pause.
@@ -321,6 +324,11 @@ pub(crate) struct ServiceTelemetry {
 }
 
 impl ServiceState {
+    /// Ratio of a replica's memory that something holds beyond idle use, queue and leaks.
+    pub(crate) fn held(&self) -> f32 {
+        self.condition.heap + MEMORY_PER_DOUBLING * f32::from(self.cache_knobs.size_doublings)
+    }
+
     /// Whether there are impaired replicas that answer at all: crashed ones cannot be scraped, nor do they work.
     pub(crate) fn impaired_answer(&self) -> bool {
         self.has_impaired && self.impairment.refuse < 1.0

@@ -89,3 +89,17 @@ pub(crate) struct Accounts {
     /// Consecutive decisions in which nothing went well.
     pub lost_decisions: u32,
 }
+
+/// Times that a cache's lifetime of entries, and its room for them, can be doubled.
+pub(crate) const TTL_DOUBLINGS: u8 = 3;
+/// See `TTL_DOUBLINGS`.
+pub(crate) const SIZE_DOUBLINGS: u8 = 2;
+/// Ratio of a replica's memory that each doubling of its room takes.
+pub(crate) const MEMORY_PER_DOUBLING: f32 = 0.12;
+
+/// How often actions have doubled a cache's settings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CacheKnobs {
+    pub ttl_doublings: u8,
+    pub size_doublings: u8,
+}

@@ -70,7 +70,9 @@ fn of_service(off: &dyn Fn(Rule) -> bool, service: &mut ServiceTable) {
     set(Rule::Scaling, &mut service.contention, 0.0);
     set(Rule::Scaling, &mut service.coherency, 0.0);
     set(Rule::CacheFill, &mut service.fill_step, 0.0);
-    set(Rule::CacheExpiry, &mut service.evict_step, 0.0);
+    for step in &mut service.evict_steps {
+        set(Rule::CacheExpiry, step, 0.0);
+    }
     set(Rule::CacheSize, &mut service.cache_size, 1.0);
     set(Rule::Collection, &mut service.collection_loss, 0.0);
     set(Rule::WarmUp, &mut service.cold_loss, 0.0);

@@ -197,6 +197,7 @@ impl Topology {
             managed: managed.clone(),
             called,
             brokers: of_class(ServiceClass::Broker),
+            caches: of_class(ServiceClass::Cache),
             databases: of_class(ServiceClass::Database),
         };
         let padded = scenario.padded_services.map(|padded| padded as usize);

@@ -6,7 +6,7 @@ use super::{COLLECTION_BEGINS, DELAY_STAGES, STARTUP_STAGES};
 use crate::{
     lanes::{NODE_LANES, ZONE_LANES, exp_scalar, f32x4},
     scenario::{Admission, Call, CallMode, Service, ServiceClass},
-    state::CallState,
+    state::{CallState, TTL_DOUBLINGS},
 };
 
 /// A service's constants.
@@ -59,7 +59,8 @@ pub(crate) struct ServiceTable {
     pub rebalance_s: f32,
     pub redelivery: f32,
     /// Share of a cache's entries that expire in a tick, and the share of the working set that a replica holds.
-    pub evict_step: f32,
+    /// The first is by the scenario, the next by a lifetime twice as long, and so on.
+    pub evict_steps: [f32; TTL_DOUBLINGS as usize + 1],
     pub cache_size: f32,
     /// Extra work of issuing a session, and the share of lost ones asked for in a tick.
     pub has_sessions: bool,
@@ -253,7 +254,10 @@ pub(super) fn service_table(
         partitions: service.broker.as_ref().and_then(|broker| broker.partitions).map_or(f32::MAX, |n| n as f32),
         rebalance_s: service.broker.as_ref().map_or(0.0, |broker| broker.rebalance_s),
         redelivery: service.broker.as_ref().map_or(0.0, |broker| broker.redelivery),
-        evict_step: service.cache.as_ref().map_or(0.0, |cache| 1.0 - exp_scalar(-tick_s / cache.ttl_s)),
+        evict_steps: std::array::from_fn(|doublings| {
+            let lifetimes = (1 << doublings) as f32;
+            service.cache.as_ref().map_or(0.0, |cache| 1.0 - exp_scalar(-tick_s / (cache.ttl_s * lifetimes)))
+        }),
         cache_size: service.cache.as_ref().map_or(1.0, |cache| cache.size),
         has_sessions: service.sessions.is_some(),
         issue_work: service.sessions.as_ref().map_or(0.0, |sessions| sessions.issue_work),

@@ -125,7 +125,7 @@ const GOLDEN: &[(&str, &str)] = &[
     ("quorum", "a89eadd52f05dbbe"),
     ("quorum-literal", "7e05d2170026bdde"),
     ("online-boutique", "ac5ac7ea95ae8563"),
-    ("everything", "dab408048ac3f6b5"),
+    ("everything", "ce44b3d379c334b1"),
     ("random", "a9bfd84550c757d7"),
     ("random-64", "011b1a26ac3f00a3"),
 ];

@@ -96,6 +96,8 @@ fn action_target(topology: &Topology, action: usize) -> Option<FaultTarget> {
         | Action::CloseBreaker(service)
         | Action::FlushQueue(service)
         | Action::FailOver(service)
+        | Action::LengthenTtl(service)
+        | Action::EnlargeCache(service)
         | Action::RotateSecret(service) => FaultTarget::Service(service),
         Action::Drain(node) | Action::Return(node) | Action::ClearDisk(node) => FaultTarget::Node(node),
         Action::Rebalance(zone) => FaultTarget::Zone(zone),

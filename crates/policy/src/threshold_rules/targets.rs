@@ -77,6 +77,8 @@ impl Targets {
             | Action::CloseBreaker(id)
             | Action::FlushQueue(id)
             | Action::FailOver(id)
+            | Action::LengthenTtl(id)
+            | Action::EnlargeCache(id)
             | Action::RotateSecret(id) => IncidentTarget::Service(id),
             Action::ClearDisk(id) => IncidentTarget::Node(id),
             Action::RebalanceAll
