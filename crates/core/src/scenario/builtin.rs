@@ -4,7 +4,7 @@ use super::{Scenario, ScenarioError};
 
 /// Names of those that are scored, in the order they are listed.
 pub(super) const NAMES: &[&str] =
-    &["spine12", "microcloud-normal", "microcloud-high-load", "microcloud-cascade", "online-boutique"];
+    &["spine12", "microcloud-normal", "microcloud-high-load", "microcloud-cascade", "autoscale", "online-boutique"];
 
 /// Names of variants that are not scored themselves.
 pub(super) const PRESETS: &[&str] = &[];
@@ -37,6 +37,7 @@ fn source(name: &str) -> Option<Source> {
             base: "microcloud-normal",
             overlay: include_str!("../../scenarios/variants/microcloud-cascade.toml"),
         },
+        "autoscale" => File(include_str!("../../scenarios/autoscale.toml")),
         "online-boutique" => File(include_str!("../../scenarios/online-boutique.toml")),
         _ => return None,
     })

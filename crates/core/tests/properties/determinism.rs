@@ -117,6 +117,10 @@ fn a_level_forgets_what_was_played_before_it() {
 /// `cargo test --release -p microcloud-core --test properties golden` holds an optimised build to them.
 const GOLDEN: &[(&str, &str)] = &[
     ("spine12", "b1c6a513722707a8"),
+    ("microcloud-normal", "a2f3a028c189a14a"),
+    ("microcloud-high-load", "7ff3154dd613861b"),
+    ("microcloud-cascade", "ca24999b92ce3c01"),
+    ("autoscale", "579263a368b051c3"),
     ("online-boutique", "779ed46e49d49130"),
     ("everything", "3912b0f2858654cf"),
     ("random", "995c5e6e667a843d"),
