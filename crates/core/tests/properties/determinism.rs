@@ -117,7 +117,7 @@ fn a_level_forgets_what_was_played_before_it() {
 /// `cargo test --release -p microcloud-core --test properties golden` holds an optimised build to them.
 const GOLDEN: &[(&str, &str)] = &[
     ("spine12", "b1c6a513722707a8"),
-    ("microcloud-normal", "a2f3a028c189a14a"),
+    ("microcloud-normal", "bb626798fc9dd413"),
     ("microcloud-high-load", "7ff3154dd613861b"),
     ("microcloud-cascade", "ca24999b92ce3c01"),
     ("autoscale", "579263a368b051c3"),
