@@ -85,7 +85,10 @@ fn without_a_fault_no_strategy_beats_no_op() -> Outcome {
 #[test]
 fn released_policies_play_and_beat_the_rules() -> Outcome {
     let policies = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies");
-    for name in Scenario::builtin_names() {
+    let released = |name: &&&str| policies.join(format!("{name}-ppo")).exists();
+    let names: Vec<&&str> = Scenario::builtin_names().iter().filter(released).collect();
+    assert!(names.contains(&&"spine12") && names.contains(&&"online-boutique"), "{names:?}");
+    for name in names {
         let topology = Topology::new(Scenario::load(name)?)?;
         let levels = topology.draw_levels(Split::Test, 31, 64, false);
         let rules = mean_return(&topology, &Contender::baseline("threshold-rules")?, &levels)?;

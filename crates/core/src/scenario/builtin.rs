@@ -9,6 +9,7 @@ pub(super) const NAMES: &[&str] = &[
     "microcloud-high-load",
     "microcloud-cascade",
     "multicloud",
+    "autoscale",
     "reliability",
     "quorum",
     "quorum-literal",
@@ -70,6 +71,7 @@ fn source(name: &str) -> Option<Source> {
         "quorum-create" => {
             Variant { base: "quorum", overlay: include_str!("../../scenarios/variants/quorum-create.toml") }
         }
+        "autoscale" => File(include_str!("../../scenarios/autoscale.toml")),
         "online-boutique" => File(include_str!("../../scenarios/online-boutique.toml")),
         _ => return None,
     })

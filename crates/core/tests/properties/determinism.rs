@@ -121,6 +121,7 @@ const GOLDEN: &[(&str, &str)] = &[
     ("microcloud-high-load", "87c1ce48b1320e7c"),
     ("microcloud-cascade", "cc84e3f73795b0c0"),
     ("multicloud", "2ee8659f1c75150f"),
+    ("autoscale", "0"),
     ("reliability", "c04517a593bd6276"),
     ("quorum", "a89eadd52f05dbbe"),
     ("quorum-literal", "7e05d2170026bdde"),
