@@ -112,7 +112,7 @@ fn a_claim_stands_beside_what_was_measured() -> Outcome {
         because: String::new(),
     };
     let measured = |timeout_ms: u32| -> Result<ExperimentReport, Box<dyn Error>> {
-        let base = config(quorum("inventory", timeout_ms)?, &["latency"])?;
+        let base = config(quorum("inventory", timeout_ms)?, &["latency:300"])?;
         let expectations = vec![expectation([0.0, 1.0], [0.4, 1.0])];
         Ok(run_experiment(&ExperimentConfig { expectations, episodes: 5, ..base }, &())?)
     };

@@ -5,7 +5,7 @@ use super::{
     spread::Sample,
     watch::{Tick, Trace},
 };
-use crate::episode::BAD_RATIO;
+use crate::{episode::BAD_RATIO, mean};
 
 /// Share of a replica that is too small to count.
 const SPECK: f64 = 1e-3;
@@ -87,9 +87,14 @@ impl Sums {
 }
 
 /// The figures of a trace. The cluster counts as recovered when it is within its objectives for `calm_s` from then on.
+///
+/// Objectives are judged over the last decision's length, at every tick: as an evaluation judges them at a decision's end.
 pub(super) fn measure(trace: &Trace, slo_p99_ms: f64, calm_s: f64, decision_ticks: usize) -> Measures {
     let ticks = &trace.ticks;
-    let outside = |tick: &Tick| !within_objectives(tick, slo_p99_ms);
+    let window = decision_ticks.max(1);
+    let within: Vec<bool> = (0..ticks.len())
+        .map(|last| within_objectives(&ticks[(last + 1).saturating_sub(window)..=last], slo_p99_ms))
+        .collect();
     let lasts = |tick: &&Tick| {
         let half_s = 0.5 * trace.tick_s;
         trace.fault_s.is_some_and(|(onset_s, end_s)| (onset_s..end_s).contains(&(tick.end_s - half_s)))
@@ -99,9 +104,9 @@ pub(super) fn measure(trace: &Trace, slo_p99_ms: f64, calm_s: f64, decision_tick
         whole: Sums::of(ticks),
         during: Sums::of(&during),
         played_ratio: ticks.len() as f64 / trace.planned_ticks.max(ticks.len()).max(1) as f64,
-        outside_ratio: ticks.iter().filter(|tick| outside(tick)).count() as f64 / ticks.len().max(1) as f64,
+        outside_ratio: within.iter().filter(|within| !**within).count() as f64 / ticks.len().max(1) as f64,
         latency: trace.latency.clone(),
-        found: trace.fault_s.map(|fault_s| times(trace, fault_s, slo_p99_ms, calm_s)),
+        found: trace.fault_s.map(|fault_s| times(trace, fault_s, &within, window, calm_s)),
         actions: trace.actions_s.len(),
         incidents: ticks.iter().filter(|tick| tick.opened_incident).count(),
         aborted: trace.aborted,
@@ -109,17 +114,20 @@ pub(super) fn measure(trace: &Trace, slo_p99_ms: f64, calm_s: f64, decision_tick
     }
 }
 
-fn within_objectives(tick: &Tick, slo_p99_ms: f64) -> bool {
-    let bad_ratio = if tick.offered > 0.0 { tick.bad / tick.offered } else { 0.0 };
-    bad_ratio < BAD_RATIO && (tick.p99_ms.is_nan() || tick.p99_ms <= slo_p99_ms)
+fn within_objectives(ticks: &[Tick], slo_p99_ms: f64) -> bool {
+    let sums = Sums::of(ticks);
+    // Ticks without answers have no latency to be beyond the objective.
+    let answered: Vec<f64> = ticks.iter().map(|tick| tick.p99_ms).filter(|p99_ms| p99_ms.is_finite()).collect();
+    let p99_ms = mean(&answered).unwrap_or(0.0);
+    sums.availability().is_none_or(|availability| 1.0 - availability < BAD_RATIO) && p99_ms <= slo_p99_ms
 }
 
-fn times(trace: &Trace, (onset_s, end_s): (f64, f64), slo_p99_ms: f64, calm_s: f64) -> Times {
+fn times(trace: &Trace, (onset_s, end_s): (f64, f64), within: &[bool], window: usize, calm_s: f64) -> Times {
     let after: Vec<Tick> = trace.ticks.iter().filter(|tick| tick.end_s > onset_s + 1e-9).copied().collect();
     let before = trace.ticks.iter().rev().find(|tick| tick.end_s <= onset_s + 1e-9).copied().unwrap_or_default();
     let incident_s = after.iter().find(|tick| tick.opened_incident).map(|tick| tick.end_s - onset_s);
     let taken_out = trace.struck.map_or_else(Vec::new, |struck| first_passages(&after, &before, struck, onset_s));
-    let (recovered_s, recovered) = recovery(trace, &after, onset_s, slo_p99_ms, calm_s);
+    let (recovered_s, recovered) = recovery(trace, within, window, onset_s, calm_s);
     Times {
         onset_s,
         length_s: end_s - onset_s,
@@ -179,21 +187,24 @@ fn readmissions(after: &[Tick], before: &Tick, end_s: f64) -> Vec<Sample> {
     samples
 }
 
-/// Seconds from the injection to the first calm stretch after the last trouble before it, and whether there is one.
-fn recovery(trace: &Trace, after: &[Tick], onset_s: f64, slo_p99_ms: f64, calm_s: f64) -> (f64, bool) {
+/// Seconds from the injection to the start of the first calm stretch after it has caused trouble, and whether there is one.
+fn recovery(trace: &Trace, within: &[bool], window: usize, onset_s: f64, calm_s: f64) -> (f64, bool) {
     let end_s = trace.planned_ticks as f64 * trace.tick_s;
-    let Some(first) = after.iter().position(|tick| !within_objectives(tick, slo_p99_ms)) else {
+    let after = trace.ticks.iter().zip(within).skip_while(|(tick, _)| tick.end_s <= onset_s + 1e-9);
+    let mut trouble = after.clone().skip_while(|(_, within)| **within).peekable();
+    if trouble.peek().is_none() {
         // Total loss before the onset leaves nothing that could have come back.
-        let ended_early = trace.ticks.len() < trace.planned_ticks && after.is_empty();
+        let ended_early = trace.ticks.len() < trace.planned_ticks && after.clone().next().is_none();
         return if ended_early { (end_s - onset_s, false) } else { (0.0, true) };
-    };
+    }
     let mut calm_from = None;
-    for tick in &after[first..] {
-        if !within_objectives(tick, slo_p99_ms) {
+    for (tick, within) in trouble {
+        if !within {
             calm_from = None;
             continue;
         }
-        let from = *calm_from.get_or_insert(tick.end_s - trace.tick_s);
+        // The whole window is calm, not its last tick alone.
+        let from = *calm_from.get_or_insert(tick.end_s - window as f64 * trace.tick_s);
         if tick.end_s - from >= calm_s - 1e-6 {
             return ((from - onset_s).max(0.0), true);
         }
@@ -267,7 +278,7 @@ mod tests {
         let (first, second) = (trouble(2.0, 3.0), trouble(3.5, 4.0));
         let times = found(&trace(|end_s, tick| {
             tick.bad = if first(end_s) { 5.0 } else { 0.0 };
-            tick.p99_ms = if second(end_s) { 600.0 } else { 100.0 };
+            tick.p99_ms = if second(end_s) { 3000.0 } else { 100.0 };
         }));
         assert!(near(times.recovered_s, 2.0) && times.recovered, "{times:?}");
         let times = found(&trace(|end_s, tick| tick.bad = if end_s > 2.05 { 1.0 } else { 0.0 }));

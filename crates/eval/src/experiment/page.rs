@@ -31,9 +31,9 @@ pub fn page(report: &ExperimentReport) -> Result<String, ExperimentError> {
         html,
         "<p>Every step plays the same {} levels of the {} split (seed {}): episodes of {} s with a decision every {} s. \
          Times are measured from the injection, in ticks of {} s. The cluster is within its objectives while less than \
-         1 % of the requests are bad and the 99th percentile is at most {} ms, and has recovered when it stays there for \
-         {} s. Success, quorum and percentiles are those of the time while the fault lasts; availability is that of the \
-         whole episode.</p>",
+         1 % of the requests are bad and the 99th percentile is at most {} ms, over the last \
+         {} s and judged at every tick; it has recovered when it stays there for {} s. Success, quorum and percentiles \
+         are those of the time while the fault lasts; availability is that of the whole episode.</p>",
         report.episodes,
         escape(&report.split),
         report.seed,
@@ -41,6 +41,7 @@ pub fn page(report: &ExperimentReport) -> Result<String, ExperimentError> {
         plain(report.decision_s),
         report.tick_s,
         plain(report.slo_p99_ms),
+        plain(report.decision_s),
         plain(report.calm_s),
     );
     html += &table(&STEP_HEADINGS, report.steps.iter().map(step_cells));

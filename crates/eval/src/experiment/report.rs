@@ -64,7 +64,7 @@ pub struct StepReport {
     pub p95_ms: Option<f64>,
     /// See `p95_ms`.
     pub p99_ms: Option<f64>,
-    /// Ratio of ticks outside the objectives.
+    /// Ratio of ticks outside the objectives, judged over the last decision's length.
     pub outside_ratio: f64,
     /// Time to detect: until a struck replica was out of rotation or the detector's first incident, the earlier; and the
     /// ratio that was detected at all.

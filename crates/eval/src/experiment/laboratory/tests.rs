@@ -31,7 +31,8 @@ fn an_injected_fault_lasts_until_it_is_cleared() {
 
 #[test]
 fn the_same_commands_give_the_same_history() {
-    let commands = ["step 30", "latency:900@auth", "step 200", "status", "clear 0", "step 100", "history"];
+    let commands =
+        ["step 30", "latency:900@auth --blast-radius 0.5", "step 200", "status", "clear 0", "step 100", "history"];
     let [first, second] = [(); 2].map(|()| play(&mut laboratory("threshold-rules"), &commands));
     assert_eq!(first, second);
     for word in ["injected", "incident", "action", "cleared"] {
