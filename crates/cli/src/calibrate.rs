@@ -144,7 +144,7 @@ fn compare(topology: &Arc<Topology>, config: &CalibratedConfig, told: &mut Strin
         rows.push((contender.name(), train, test));
     }
     let Some(((_, train, test), rivals)) = rows.split_first() else { return Ok(()) };
-    let best = |of: fn(&Row) -> &Vec<f64>| {
+    let best = |of: for<'r> fn(&'r Row<'_>) -> &'r Vec<f64>| {
         let rivals = rivals.iter().filter(|rival| rival.0 != "calibrated-rules");
         rivals.filter_map(|rival| Some((rival.0, mean(of(rival))?))).max_by(|a, b| a.1.total_cmp(&b.1))
     };
