@@ -70,6 +70,8 @@ ACTIONS = {
     "flush queue": "drop every message that the broker holds",
     "fail over": "make another member of the database the primary",
     "rotate secret": "issue a new secret and give it to its callers",
+    "lengthen ttl": "let the cache's entries live twice as long, up to eight times as configured",
+    "enlarge cache": "give the cache's replicas room for twice as many entries, up to four times, at the price of memory",
     "clear disk": "remove logs from the node's disk",
     "shed load": "turn away this share of the users' requests at the edge, those of low priority first",
     "disable retries": "let no call be tried again",

@@ -27,6 +27,29 @@ ENVIRONMENT_IDS = (
         "Spine12-v0", "Spine12Env", {"scenario": "spine12"}, ("spine12",), ("v0: first version",)
     ),
     EnvironmentId(
+        "Microcloud-v0",
+        "MicrocloudEnv",
+        {"scenario": "microcloud-normal"},
+        ("microcloud-normal", "microcloud-high-load", "microcloud-cascade"),
+        ("v0: first version",),
+    ),
+    EnvironmentId(
+        "MultiCloud-v0", "MultiCloudEnv", {"scenario": "multicloud"}, ("multicloud",), ("v0: first version",)
+    ),
+    EnvironmentId(
+        "Autoscale-v0", "AutoscaleEnv", {"scenario": "autoscale"}, ("autoscale",), ("v0: first version",)
+    ),
+    EnvironmentId(
+        "Reliability-v0", "ReliabilityEnv", {"scenario": "reliability"}, ("reliability",), ("v0: first version",)
+    ),
+    EnvironmentId(
+        "Quorum-v0",
+        "QuorumEnv",
+        {"scenario": "quorum"},
+        ("quorum", "quorum-literal"),
+        ("v0: first version",),
+    ),
+    EnvironmentId(
         "OnlineBoutique-v0",
         "OnlineBoutiqueEnv",
         {"scenario": "online-boutique"},

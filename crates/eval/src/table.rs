@@ -21,6 +21,22 @@ const HEADINGS: [&str; 13] = [
 ];
 const CONTROL_HEADINGS: [&str; 2] = ["control return", "control actions"];
 
+impl EvaluationReport {
+    /// The report as a table of a Markdown page.
+    pub fn to_markdown(&self) -> String {
+        let headings = HEADINGS.iter().chain(&CONTROL_HEADINGS);
+        let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+        let mut table = line(&headings.map(|&heading| heading.to_owned()).collect::<Vec<String>>());
+        // Names to the left, figures to the right.
+        let rules = (0..HEADINGS.len() + CONTROL_HEADINGS.len()).map(|column| if column < 2 { "---" } else { "---:" });
+        table.push_str(&line(&rules.map(str::to_owned).collect::<Vec<String>>()));
+        for row in &self.rows {
+            table.push_str(&line(&cells(row)));
+        }
+        table
+    }
+}
+
 impl fmt::Display for EvaluationReport {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut lines = vec![HEADINGS.iter().chain(&CONTROL_HEADINGS).map(|&heading| heading.to_owned()).collect()];

@@ -4,7 +4,8 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::Parser;
 use microcloud_core::Split;
-use microcloud_eval::{Contender, EvaluationConfig, Recorder};
+use microcloud_eval::{Contender, EvaluationConfig, EvaluationReport, Recorder};
+use microcloud_policy::BASELINE_NAMES;
 
 use crate::{Destination, Failure, ProgressLine, contender, finish, load_scenarios, parse, print};
 
@@ -42,6 +43,9 @@ struct Arguments {
     /// Write the report here as JSON; `-` is standard output, and nothing else is printed there
     #[arg(long, value_name = "FILE")]
     json: Option<String>,
+    /// Write the table here as a Markdown page that names its command; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<String>,
     /// Write one .jsonl file per episode of the policies named into this folder
     #[arg(long, value_name = "DIR")]
     record: Option<PathBuf>,
@@ -64,12 +68,13 @@ fn evaluate(arguments: &Arguments) -> Result<(), Failure> {
     }
     let json = arguments.json.as_deref().map(Destination::from);
     let topologies = load_scenarios(&arguments.scenario)?;
-    let contenders =
-        arguments.policies.iter().map(|policy| contender(policy)).collect::<Result<Vec<Contender>, _>>()?;
+    let contenders = policies(&arguments.policies);
+    let contenders = contenders.iter().map(|policy| contender(policy)).collect::<Result<Vec<Contender>, _>>()?;
     once("policy", contenders.iter().map(Contender::name))?;
     once("scenario", topologies.iter().map(|topology| topology.scenario().name.as_str()))?;
-    if let Some(json) = &json {
-        json.check()?;
+    let markdown = arguments.markdown.as_deref().map(Destination::from);
+    for destination in json.iter().chain(&markdown) {
+        destination.check()?;
     }
     let recorder = arguments.record.as_deref().map(Recorder::new).transpose()?;
     let config = EvaluationConfig {
@@ -86,7 +91,40 @@ fn evaluate(arguments: &Arguments) -> Result<(), Failure> {
     if let Some(json) = &json {
         json.write(&report.to_json())?;
     }
-    if json == Some(Destination::Stdout) { Ok(()) } else { print(&report.to_string()) }
+    if let Some(markdown) = &markdown {
+        markdown.write(&page(arguments, &report))?;
+    }
+    let taken = [&json, &markdown].iter().any(|place| **place == Some(Destination::Stdout));
+    if taken { Ok(()) } else { print(&report.to_string()) }
+}
+
+/// The policies asked for, `all` standing for every baseline.
+fn policies(asked: &[String]) -> Vec<&str> {
+    let mut policies: Vec<&str> = Vec::new();
+    for policy in asked {
+        match policy.as_str() {
+            "all" => policies.extend(BASELINE_NAMES.iter().filter(|name| !asked.iter().any(|own| own == *name))),
+            policy => policies.push(policy),
+        }
+    }
+    policies
+}
+
+/// The table as a page that says how it was made.
+fn page(arguments: &Arguments, report: &EvaluationReport) -> String {
+    let scenarios = arguments.scenario.iter().map(|scenario| format!(" --scenario {scenario}")).collect::<String>();
+    let (split, seed) = (arguments.split, arguments.seed);
+    let (episodes, control) = (arguments.episodes, arguments.control_episodes);
+    let policies = arguments.policies.join(" ");
+    format!(
+        "# Policies compared\n\n\
+         Written by `cargo run --bin evaluate -- {policies}{scenarios} --split {split} --episodes {episodes} \
+         --control-episodes {control} --seed {seed} --markdown FILE`.\n\n\
+         Every policy plays the same levels of a scenario, {episodes} with a fault and {control} without, of the split \
+         `{split}`. The score is 0 for no-op and 1 for oracle, a reference that knows the faults; it is missing where \
+         oracle does not beat no-op for certain. Intervals are 95 % bootstraps over levels.\n\n{}",
+        report.to_markdown()
+    )
 }
 
 /// Refuses a name given twice: rows and episode files are told apart by names.

@@ -24,8 +24,11 @@ pub(super) const PRESETS: &[&str] =
 pub(super) const ALIASES: &[(&str, &str)] = &[
     ("normal", "microcloud-normal"),
     ("high_load", "microcloud-high-load"),
+    ("high-load", "microcloud-high-load"),
     ("cascade_failure", "microcloud-cascade"),
+    ("cascade", "microcloud-cascade"),
     ("production", "multicloud"),
+    ("multicloud-production", "multicloud"),
     ("development", "multicloud-development"),
     ("experimental", "multicloud-experimental"),
 ];

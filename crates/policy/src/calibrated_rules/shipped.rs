@@ -4,9 +4,18 @@ use super::CalibratedConfig;
 use crate::ThresholdRulesConfig;
 
 /// Scenarios and what a search found for them; the first row serves every other scenario.
-const FILES: [(&str, &str); 2] = [
+const FILES: [(&str, &str); 11] = [
     ("random", include_str!("../../calibrated/random.toml")),
     ("spine12", include_str!("../../calibrated/spine12.toml")),
+    ("microcloud-normal", include_str!("../../calibrated/microcloud-normal.toml")),
+    ("microcloud-high-load", include_str!("../../calibrated/microcloud-high-load.toml")),
+    ("microcloud-cascade", include_str!("../../calibrated/microcloud-cascade.toml")),
+    ("multicloud", include_str!("../../calibrated/multicloud.toml")),
+    ("autoscale", include_str!("../../calibrated/autoscale.toml")),
+    ("reliability", include_str!("../../calibrated/reliability.toml")),
+    ("quorum", include_str!("../../calibrated/quorum.toml")),
+    ("quorum-literal", include_str!("../../calibrated/quorum-literal.toml")),
+    ("online-boutique", include_str!("../../calibrated/online-boutique.toml")),
 ];
 
 /// The calibrated rules of a scenario, by its name; those of generated clusters where it has none of its own.
