@@ -17,7 +17,7 @@ use crate::{Destination, Failure, ProgressLine, contender, finish, load_scenario
     after_help = "Example:\n  cargo run --bin evaluate -- no-op threshold-rules --scenario spine12 --episodes 20 --control-episodes 5"
 )]
 struct Arguments {
-    /// Baselines (no-op, random, threshold-rules, oracle), folders under policies/, checkpoint folders or run folders
+    /// Baselines (no-op, threshold-rules, oracle, …), YAML files or folders under policies/, checkpoint or run folders
     #[arg(required = true, value_name = "POLICY")]
     policies: Vec<String>,
     /// Built-in scenario, TOML file, or `all`; repeatable
