@@ -18,8 +18,9 @@ use crate::{Destination, Failure, ProgressLine, contender, finish, load_scenario
     after_help = "Example:\n  cargo run --bin evaluate -- no-op threshold-rules --scenario spine12 --episodes 20 --control-episodes 5"
 )]
 struct Arguments {
-    /// Baselines (no-op, random, threshold-rules, planner, oracle), folders under policies/, checkpoint folders or run folders;
-    /// approval(SECONDS):POLICY has its actions approved after a delay, authority(ROLE.toml):POLICY limits them to a role's
+    /// Baselines (no-op, threshold-rules, oracle, …; `all` stands for every one), YAML files or folders under policies/,
+    /// checkpoint or run folders; approval(SECONDS):POLICY has its actions approved after a delay, authority(ROLE.toml):POLICY
+    /// limits them to a role's
     #[arg(required = true, value_name = "POLICY")]
     policies: Vec<String>,
     /// Built-in scenario, TOML file, or `all`; repeatable
