@@ -4,11 +4,8 @@ use std::{fmt::Write, sync::Arc};
 
 use clap::Args;
 use microcloud_core::{Level, Split, Topology};
-use microcloud_eval::{CalibrationConfig, Contender, PolicyError, bootstrap_ci95, calibrate, mean, play};
-use microcloud_policy::{
-    BASELINE_NAMES, PerEnvironment, Policy,
-    calibrated_rules::{CalibratedAgent, CalibratedConfig},
-};
+use microcloud_eval::{CalibrationConfig, Contender, bootstrap_ci95, calibrate, mean, play};
+use microcloud_policy::{BASELINE_NAMES, calibrated_rules::CalibratedConfig};
 
 use crate::{Destination, Failure, ProgressLine, load_scenarios, print};
 
@@ -111,13 +108,7 @@ fn episodes(topologies: &[Arc<Topology>], timesteps: u64) -> usize {
 
 /// The found rules beside every rival that sees no more than they do, on unseen train levels and on test levels.
 fn compare(topology: &Arc<Topology>, config: &CalibratedConfig, told: &mut String) -> Result<(), Failure> {
-    let config = config.clone();
-    let found = Contender::new("found", move |topology| {
-        let agent = CalibratedAgent::new(config.clone(), topology).map_err(PolicyError::from)?;
-        let policy: Box<dyn Policy> = Box::new(PerEnvironment::new("found", agent));
-        Ok(policy)
-    });
-    let mut contenders = vec![found];
+    let mut contenders = vec![Contender::calibrated("found", config.clone())];
     for name in BASELINE_NAMES.iter().filter(|name| !matches!(**name, "oracle" | "random")) {
         contenders.push(Contender::baseline(name)?);
     }

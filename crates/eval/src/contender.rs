@@ -9,7 +9,9 @@ use std::{
 
 use microcloud_core::Topology;
 use microcloud_policy::{
-    Baseline, PerEnvironment, Policy, PrivilegedPolicy, RegistryError, baseline, check_baseline_name,
+    Baseline, PerEnvironment, Policy, PrivilegedPolicy, RegistryError, baseline, calibrated,
+    calibrated_rules::CalibratedConfig,
+    check_baseline_name,
     network::{CheckpointError, CheckpointPolicy, POLICY_FILE, PolicyFile, resolve, verified_file},
     policy_engine::{PolicyEngine, PolicyFileError, PolicySet},
 };
@@ -69,6 +71,12 @@ impl Contender {
         Ok(Self::new(format!("policy-engine:{}", file.display()), move |topology| {
             Ok(Box::new(PerEnvironment::new("policy-engine", PolicyEngine::new(policies.clone(), topology)?)))
         }))
+    }
+
+    /// Calibrated rules of one's own.
+    pub fn calibrated(name: &str, config: CalibratedConfig) -> Self {
+        let make = move |topology: &Arc<Topology>| calibrated(config.clone(), topology).map_err(PolicyError::from);
+        Self { name: name.to_owned(), make: Arc::new(make), in_turn: false }
     }
 
     /// The trained policy of a checkpoint folder, a run folder or a released policy, named `<algo>:<folder>`.

@@ -26,5 +26,5 @@ pub use per_environment::{Agent, PerEnvironment};
 pub use planner::{Planner, PlannerConfig};
 pub use policy::Policy;
 pub use random::RandomPolicy;
-pub use registry::{BASELINE_NAMES, Baseline, RegistryError, baseline, check_baseline_name, nearest_name};
+pub use registry::{BASELINE_NAMES, Baseline, RegistryError, baseline, calibrated, check_baseline_name, nearest_name};
 pub use threshold_rules::{ThresholdRules, ThresholdRulesConfig};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use microcloud_core::Topology;
+use ndarray::ArrayView2;
 use thiserror::Error;
 
 use crate::{
@@ -96,10 +97,49 @@ pub fn baseline(name: &str, topology: &Arc<Topology>) -> Result<Baseline, Regist
         }
         "bandit" => observing("bandit", Bandit::new(BanditConfig::default(), topology)?),
         "planner" => Baseline::Observing(Box::new(Planner::new(PlannerConfig::default(), topology)?)),
-        "calibrated-rules" => observing("calibrated-rules", CalibratedAgent::new(own_rules(topology), topology)?),
+        "calibrated-rules" => calibrated(own_rules(topology), topology)?,
         "oracle" => Baseline::Privileged(Box::new(Oracle::new(own_rules(topology), topology)?)),
         _ => return Err(unknown(name)),
     })
+}
+
+/// Calibrated rules as a policy, or the baseline that they play instead, under their name.
+///
+/// # Errors
+/// Rules that do not fit the topology.
+pub fn calibrated(config: CalibratedConfig, topology: &Arc<Topology>) -> Result<Baseline, RegistryError> {
+    const NAME: &str = "calibrated-rules";
+    let Some(rival) = config.instead else { return Ok(observing(NAME, CalibratedAgent::new(config, topology)?)) };
+    Ok(match baseline(rival.name(), topology)? {
+        Baseline::Observing(policy) => Baseline::Observing(Box::new(Renamed { name: NAME, policy })),
+        privileged @ Baseline::Privileged(_) => privileged,
+    })
+}
+
+/// A policy under another name.
+struct Renamed {
+    name: &'static str,
+    policy: Box<dyn Policy>,
+}
+
+impl Policy for Renamed {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn act(
+        &mut self,
+        observations: ArrayView2<'_, f32>,
+        action_masks: ArrayView2<'_, bool>,
+        episode_starts: &[bool],
+        actions: &mut [usize],
+    ) {
+        self.policy.act(observations, action_masks, episode_starts, actions);
+    }
+
+    fn reason(&self, row: usize) -> Option<String> {
+        self.policy.reason(row)
+    }
 }
 
 /// What was calibrated for a topology's scenario.

@@ -3,11 +3,7 @@
 use std::sync::Arc;
 
 use microcloud_core::{Level, Topology};
-use microcloud_policy::{
-    Policy,
-    calibrated_rules::{CalibratedAgent, CalibratedConfig},
-    per_environment::PerEnvironment,
-};
+use microcloud_policy::calibrated_rules::{CalibratedAgent, CalibratedConfig};
 
 use super::{SCREEN, SPLIT};
 use crate::{Contender, EvaluationError, Progress, play};
@@ -96,12 +92,7 @@ impl<'a> Judge<'a> {
             if CalibratedAgent::new(config.clone(), topology).is_err() {
                 return Ok((f64::NEG_INFINITY, 1.0));
             }
-            let config = config.clone();
-            let contender = Contender::new("calibrated-rules", move |topology| {
-                let agent = CalibratedAgent::new(config.clone(), topology)?;
-                let policy: Box<dyn Policy> = Box::new(PerEnvironment::new("calibrated-rules", agent));
-                Ok(policy)
-            });
+            let contender = Contender::calibrated("calibrated-rules", config.clone());
             let outcomes = play(topology, &contender, levels, None, self.progress)?;
             self.timesteps += u64::from(topology.scenario().episode_decisions) * levels.len() as u64;
             sum += outcomes.iter().map(|outcome| outcome.total_reward).sum::<f64>();

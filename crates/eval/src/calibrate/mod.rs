@@ -3,7 +3,8 @@
 //! Coordinate descent: one setting after the other, in an order drawn anew in every round, is put to each of its options
 //! while the rest stays as it is. A candidate is first played on a part of the levels, and on all of them where it is no
 //! worse there. Where a whole round improves nothing, some settings of the best so far are shaken and the descent begins
-//! again, until the budget is spent. The descents' results are then compared on train levels that none of them has seen.
+//! again, until the budget is spent. The descents' results are then compared, with every other baseline by rules, on train
+//! levels that none of them has seen.
 
 mod coordinates;
 mod judge;
@@ -11,7 +12,11 @@ mod judge;
 use std::sync::Arc;
 
 use microcloud_core::{CounterRng, Split, Stream, Topology};
-use microcloud_policy::{ThresholdRulesConfig, calibrated_rules::CalibratedConfig, scaler::ScalerConfig};
+use microcloud_policy::{
+    ThresholdRulesConfig,
+    calibrated_rules::{CalibratedConfig, Rival, calibrated_for},
+    scaler::ScalerConfig,
+};
 
 use self::{
     coordinates::{Coordinate, coordinates},
@@ -51,7 +56,7 @@ impl Default for CalibrationConfig {
 pub struct Calibration {
     /// The best rules.
     pub config: CalibratedConfig,
-    /// Their mean return on the levels that decided.
+    /// Their mean return on the levels that the descents went by; not a number for a baseline that is played instead.
     pub train_return: f64,
     /// Their mean return on train levels that none of the descents has seen.
     pub unseen_return: f64,
@@ -78,10 +83,17 @@ pub fn calibrate(
     });
     let coordinates = coordinates(decision_s / 5.0, config.described_thresholds);
     let mut judge = Judge::new(topologies, config.seed, config.levels, progress)?;
-    let mut unseen = Judge::new(topologies, config.seed + 1, config.levels, progress)?;
-    let starts = starts(config.described_thresholds, decision_s);
+    let mut unseen = Judge::new(topologies, config.seed + 1, 2 * config.levels, progress)?;
+    let mut starts = starts(config.described_thresholds, decision_s);
+    if let [topology] = topologies
+        && !config.described_thresholds
+    {
+        // A search goes on from what an earlier one has found for the scenario.
+        starts.push(CalibratedConfig { instead: None, ..calibrated_for(&topology.scenario().name) });
+    }
     // The comparison at the end, and the candidate that is under way when the budget is spent.
-    let reserve = (FINALISTS as u64 + 1) * judge.timesteps_of_all();
+    let rivals: &[Rival] = if config.described_thresholds { &[] } else { &Rival::ALL };
+    let reserve = (FINALISTS + rivals.len()) as u64 * unseen.timesteps_of_all() + judge.timesteps_of_all();
     let least = reserve + starts.len() as u64 * judge.timesteps_of_all();
     if config.total_timesteps < least {
         return Err(EvaluationError::Budget { asked: config.total_timesteps, least });
@@ -116,16 +128,20 @@ pub fn calibrate(
     }
     finalists.sort_by(|a, b| b.0.total_cmp(&a.0));
     finalists.dedup_by(|a, b| a.1 == b.1);
-    let mut best: Option<(f64, f64, CalibratedConfig)> = None;
-    for (train_return, candidate) in finalists.into_iter().take(FINALISTS) {
+    finalists.truncate(FINALISTS);
+    let found = finalists.first().map_or_else(|| ThresholdRulesConfig::default().into(), |(_, config)| config.clone());
+    // What other rules come to as they are: whoever cannot beat them plays them.
+    finalists
+        .extend(rivals.iter().map(|&rival| (f64::NAN, CalibratedConfig { instead: Some(rival), ..found.clone() })));
+    let mut best = (f64::NAN, f64::NEG_INFINITY, found);
+    for (train_return, candidate) in finalists {
         let screened = unseen.screen(&candidate)?;
         let unseen_return = unseen.value(&candidate, screened)?;
-        if best.as_ref().is_none_or(|best| train_return + unseen_return > best.0 + best.1 + LEAST_GAIN) {
-            best = Some((train_return, unseen_return, candidate));
+        if unseen_return > best.1 + LEAST_GAIN {
+            best = (train_return, unseen_return, candidate);
         }
     }
-    let (train_return, unseen_return, found) =
-        best.unwrap_or((f64::NAN, f64::NAN, ThresholdRulesConfig::default().into()));
+    let (train_return, unseen_return, found) = best;
     Ok(Calibration {
         config: found,
         train_return,
@@ -147,7 +163,7 @@ fn starts(described: bool, decision_s: f64) -> Vec<CalibratedConfig> {
     let mut starts = Vec::new();
     for rules in [shipped, silent] {
         for scaler in [None, Some(ScalerConfig::autoscaler()), Some(ScalerConfig::predictive_scaler())] {
-            starts.push(CalibratedConfig { threshold_rules: rules.clone(), scaler });
+            starts.push(CalibratedConfig { instead: None, threshold_rules: rules.clone(), scaler });
         }
     }
     starts

@@ -2,7 +2,8 @@
 //!
 //! Each built-in scenario has a file of its own, which `experiment calibrate` wrote; other scenarios get the settings that
 //! served generated clusters best. An incident is answered as threshold-rules answers it; where none wants an action, the
-//! scaler is asked, if there is one, and then what can be undone is undone.
+//! scaler is asked, if there is one, and then what can be undone is undone. Where the search found nothing that beat another
+//! baseline on train levels, that one is played.
 
 mod shipped;
 
@@ -24,11 +25,50 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CalibratedConfig {
+    /// The baseline that is played as it is where nothing that was found beat it on train levels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instead: Option<Rival>,
     /// Rules, responses, and how one incident is chosen.
     pub threshold_rules: ThresholdRulesConfig,
     /// What scales services where no incident wants an action; nothing when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scaler: Option<ScalerConfig>,
+}
+
+/// A baseline by rules of another kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rival {
+    /// Policies from a YAML file.
+    PolicyEngine,
+    /// Run lengths and restarts.
+    Supervisor,
+    /// Kubernetes' rule.
+    Autoscaler,
+    /// Forecasts and Little's law.
+    PredictiveScaler,
+    /// Templates of plans.
+    Planner,
+    /// What went best in past incidents.
+    Bandit,
+}
+
+impl Rival {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::PolicyEngine, Self::Supervisor, Self::Autoscaler, Self::PredictiveScaler, Self::Planner, Self::Bandit];
+
+    /// The baseline's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PolicyEngine => "policy-engine",
+            Self::Supervisor => "supervisor",
+            Self::Autoscaler => "autoscaler",
+            Self::PredictiveScaler => "predictive-scaler",
+            Self::Planner => "planner",
+            Self::Bandit => "bandit",
+        }
+    }
 }
 
 /// Why calibrated rules could not be made.
@@ -59,7 +99,7 @@ impl CalibratedConfig {
 
 impl From<ThresholdRulesConfig> for CalibratedConfig {
     fn from(threshold_rules: ThresholdRulesConfig) -> Self {
-        Self { threshold_rules, scaler: None }
+        Self { instead: None, threshold_rules, scaler: None }
     }
 }
 
@@ -77,7 +117,7 @@ pub struct CalibratedState {
 }
 
 impl CalibratedAgent {
-    /// Compiles a configuration for a topology.
+    /// Compiles a configuration's rules and scaler for a topology; what is played instead of them is not looked at.
     ///
     /// # Errors
     /// Rules that do not fit the topology, a scaler's setting out of range.
