@@ -18,5 +18,6 @@ mod quorum;
 mod random_cluster;
 mod scenarios;
 mod snapshots;
+mod systems;
 mod tenants;
 mod topology;
