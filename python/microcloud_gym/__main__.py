@@ -8,6 +8,7 @@ COMMANDS = {
     "train": "trains a policy with PPO, ending with an evaluation table",
     "evaluate": "runs policies on the same levels and reports return, score, detection and recovery",
     "scenario": "lists, shows, checks and generates scenarios, and validates the simulator",
+    "experiment": "injects one fault after another and reports detection and recovery",
     "bench": "measures how fast environments step",
 }
 

@@ -105,8 +105,7 @@ pub fn evaluate(
 /// What takes part for a name, a path, a loaded policy, or an object with `name` and `act`.
 fn contender(policy: &Bound<'_, PyAny>, own: &mut PythonPolicies, messages: &Sender<Message>) -> PyResult<Contender> {
     if let Ok(name) = policy.cast::<PyString>() {
-        let found = microcloud_cli::find_policy(&name.to_string()).map_err(policy::refused)?;
-        return policy::contender(&found);
+        return microcloud_cli::contender(&name.to_string()).map_err(policy::refused);
     }
     match policy.cast::<Policy>() {
         Ok(loaded) => loaded.get().contender(),

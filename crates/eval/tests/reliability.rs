@@ -20,8 +20,7 @@ fn delays(zscore_only: &DetectorConfig) -> Result<Vec<[Option<f64>; 2]>, Box<dyn
     for phase in 0..15 {
         let onset_s = 400.0 + 2.0 * phase as f32;
         let mut environment = Environment::new(Arc::clone(&topology));
-        let fault =
-            FaultPlan::new("F06".parse()?, Some("orders".to_owned()), 0.9, onset_s, 600.0).with_blast_radius(1.0);
+        let fault = FaultPlan::new("F06".parse()?, Some("orders"), 0.9, onset_s, 600.0).with_blast_radius(1.0);
         environment.reset_with_faults(Level::new(phase).ok_or("a level")?, &[fault])?;
         let (mut state, mut detected) = (engine.start(), detectors.start());
         let mut first = [None, None];

@@ -98,7 +98,7 @@ pub fn baseline(name: &str, topology: &Arc<Topology>) -> Result<Baseline, Regist
         "bandit" => observing("bandit", Bandit::new(BanditConfig::default(), topology)?),
         "planner" => Baseline::Observing(Box::new(Planner::new(PlannerConfig::default(), topology)?)),
         "calibrated-rules" => calibrated(own_rules(topology), topology)?,
-        "oracle" => Baseline::Privileged(Box::new(Oracle::new(own_rules(topology), topology)?)),
+        "oracle" => Baseline::Privileged(Box::new(Oracle::new(followed_rules(topology), topology)?)),
         _ => return Err(unknown(name)),
     })
 }
@@ -145,6 +145,12 @@ impl Policy for Renamed {
 /// What was calibrated for a topology's scenario.
 fn own_rules(topology: &Topology) -> CalibratedConfig {
     calibrated_for(&topology.scenario().name)
+}
+
+/// The rules that the oracle follows: a topology's own, or threshold-rules where those serve it better.
+fn followed_rules(topology: &Topology) -> CalibratedConfig {
+    let own = own_rules(topology);
+    if own.oracle_follows_threshold_rules { ThresholdRulesConfig::default().into() } else { own }
 }
 
 fn observing<A: Agent + 'static>(name: &'static str, agent: A) -> Baseline {

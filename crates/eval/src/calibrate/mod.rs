@@ -163,7 +163,7 @@ fn starts(described: bool, decision_s: f64) -> Vec<CalibratedConfig> {
     let mut starts = Vec::new();
     for rules in [shipped, silent] {
         for scaler in [None, Some(ScalerConfig::autoscaler()), Some(ScalerConfig::predictive_scaler())] {
-            starts.push(CalibratedConfig { instead: None, threshold_rules: rules.clone(), scaler });
+            starts.push(CalibratedConfig { scaler, ..CalibratedConfig::from(rules.clone()) });
         }
     }
     starts

@@ -28,6 +28,9 @@ pub struct CalibratedConfig {
     /// The baseline that is played as it is where nothing that was found beat it on train levels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instead: Option<Rival>,
+    /// Whether the oracle, between its searches, does better with threshold-rules than with these.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub oracle_follows_threshold_rules: bool,
     /// Rules, responses, and how one incident is chosen.
     pub threshold_rules: ThresholdRulesConfig,
     /// What scales services where no incident wants an action; nothing when absent.
@@ -99,8 +102,13 @@ impl CalibratedConfig {
 
 impl From<ThresholdRulesConfig> for CalibratedConfig {
     fn from(threshold_rules: ThresholdRulesConfig) -> Self {
-        Self { instead: None, threshold_rules, scaler: None }
+        Self { instead: None, oracle_follows_threshold_rules: false, threshold_rules, scaler: None }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_not(value: &bool) -> bool {
+    !value
 }
 
 /// A configuration compiled for one topology; shared by all its environments.
