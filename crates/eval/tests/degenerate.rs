@@ -50,14 +50,14 @@ fn degenerates() -> Vec<Contender> {
 }
 
 #[test]
-fn degenerate_strategies_score_below_threshold_rules() -> Outcome {
+fn degenerate_strategies_score_below_calibrated_rules() -> Outcome {
     for name in Scenario::builtin_names() {
         let topology = Topology::new(Scenario::load(name)?)?;
         let levels = topology.draw_levels(Split::Test, 21, 48, false);
-        let rules = mean_return(&topology, &Contender::baseline("threshold-rules")?, &levels)?;
+        let rules = mean_return(&topology, &Contender::baseline("calibrated-rules")?, &levels)?;
         for contender in degenerates() {
             let reached = mean_return(&topology, &contender, &levels)?;
-            assert!(reached < rules, "{name}: {} reaches {reached}, threshold-rules {rules}", contender.name());
+            assert!(reached < rules, "{name}: {} reaches {reached}, calibrated-rules {rules}", contender.name());
         }
     }
     Ok(())
