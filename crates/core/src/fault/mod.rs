@@ -26,9 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{state::ClusterState, topology::Topology};
 
-/// Faults that one episode can have at most, red herrings included: each has a bit in [`Impairment::sources`].
-///
-/// [`Impairment::sources`]: crate::state::Impairment::sources
+/// Faults that one episode can have at most, red herrings included: each has a bit in an impairment's sources.
 pub const MAX_FAULTS: usize = 32;
 
 /// Faults that a level draws at most, red herrings included.
