@@ -4,6 +4,7 @@ import csv
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def lines(folder: Path, subject: str) -> Iterator[dict]:
+def lines(folder: Path, subject: str) -> Iterator[dict[str, Any]]:
     """The lines of a subject, in the order of the tables."""
     for file in tables.recordings(folder):
         for text in file.read_text().splitlines():
