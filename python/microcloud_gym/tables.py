@@ -126,8 +126,8 @@ def _csv(file: TextIO, table: str) -> Callable[[Row], None]:
     return writer.writerow
 
 
-TEXT_FORMATS = {"jsonl": _json_lines, "csv": _csv}
-FORMATS = (*TEXT_FORMATS, "parquet")
+_TEXT_FORMATS = {"jsonl": _json_lines, "csv": _csv}
+FORMATS = (*_TEXT_FORMATS, "parquet")
 
 
 def write_tables(
@@ -172,7 +172,7 @@ def _write_text(files: list[Path], parts: dict[str, Path], format: str) -> None:
         put = {}
         for table, part in parts.items():
             file = stack.enter_context(open(part, "w", encoding="utf-8", newline=""))
-            put[table] = TEXT_FORMATS[format](file, table)
+            put[table] = _TEXT_FORMATS[format](file, table)
         for recording in files:
             for table, row in rows(recording):
                 put[table](row)

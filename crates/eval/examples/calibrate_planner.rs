@@ -133,7 +133,7 @@ fn coordinate<T: Clone + 'static>(
     Coordinate { name: name.into(), options: values.iter().map(option).collect() }
 }
 
-/// Templates first: they matter most. The lists of remedies are those that calibrate_threshold_rules tries.
+/// Templates first: they matter most. The lists of remedies are those that `experiment calibrate` tries.
 fn coordinates(config: &PlannerConfig) -> Vec<Coordinate> {
     let mut all = Vec::new();
     let hosts = [HostRank::First, HostRank::BySeverity, HostRank::Last];

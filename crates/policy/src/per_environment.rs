@@ -54,16 +54,28 @@ impl<A: Agent> Policy for PerEnvironment<A> {
         episode_starts: &[bool],
         actions: &mut [usize],
     ) {
-        self.states.resize_with(actions.len(), || self.agent.start());
-        for (row, state) in self.states.iter_mut().enumerate() {
-            if episode_starts[row] {
-                *state = self.agent.start();
-            }
-            let (observation, mask) = (observations.row(row), action_masks.row(row));
-            actions[row] = match (observation.to_slice(), mask.to_slice()) {
-                (Some(observation), Some(mask)) => self.agent.decide(state, observation, mask),
-                _ => self.agent.decide(state, &observation.to_vec(), &mask.to_vec()),
-            };
+        act_by_row(&*self.agent, &mut self.states, observations, action_masks, episode_starts, actions);
+    }
+}
+
+/// Decides for every row with a memory of its own, cleared where an episode starts.
+pub(crate) fn act_by_row<A: Agent>(
+    agent: &A,
+    states: &mut Vec<A::State>,
+    observations: ArrayView2<'_, f32>,
+    action_masks: ArrayView2<'_, bool>,
+    episode_starts: &[bool],
+    actions: &mut [usize],
+) {
+    states.resize_with(actions.len(), || agent.start());
+    for (row, state) in states.iter_mut().enumerate() {
+        if episode_starts[row] {
+            *state = agent.start();
         }
+        let (observation, mask) = (observations.row(row), action_masks.row(row));
+        actions[row] = match (observation.to_slice(), mask.to_slice()) {
+            (Some(observation), Some(mask)) => agent.decide(state, observation, mask),
+            _ => agent.decide(state, &observation.to_vec(), &mask.to_vec()),
+        };
     }
 }

@@ -8,9 +8,10 @@ use thiserror::Error;
 
 use super::{ActionsAgent, LogsAgent, MetricsAgent, PlannerConfig, ScriptedPlanner, Situation, situation::GROWN};
 use crate::{
-    Policy,
+    Agent, Policy,
     detector::{Alarm, DetectorState, IncidentTarget, RuleError},
     nearest_name,
+    per_environment::act_by_row,
     plan::{PlanDispatcher, PlanError, PlanValidator},
 };
 
@@ -224,6 +225,18 @@ impl Planner {
     }
 }
 
+impl Agent for PlannerAgent {
+    type State = PlannerState;
+
+    fn start(&self) -> PlannerState {
+        self.start()
+    }
+
+    fn decide(&self, state: &mut PlannerState, observation: &[f32], mask: &[bool]) -> usize {
+        self.decide(state, observation, mask)
+    }
+}
+
 impl Policy for Planner {
     fn name(&self) -> &str {
         "planner"
@@ -236,17 +249,7 @@ impl Policy for Planner {
         episode_starts: &[bool],
         actions: &mut [usize],
     ) {
-        self.states.resize_with(actions.len(), || self.agent.start());
-        for (row, state) in self.states.iter_mut().enumerate() {
-            if episode_starts[row] {
-                *state = self.agent.start();
-            }
-            let (observation, mask) = (observations.row(row), action_masks.row(row));
-            actions[row] = match (observation.to_slice(), mask.to_slice()) {
-                (Some(observation), Some(mask)) => self.agent.decide(state, observation, mask),
-                _ => self.agent.decide(state, &observation.to_vec(), &mask.to_vec()),
-            };
-        }
+        act_by_row(&*self.agent, &mut self.states, observations, action_masks, episode_starts, actions);
     }
 
     fn reason(&self, row: usize) -> Option<String> {

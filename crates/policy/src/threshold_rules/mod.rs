@@ -19,7 +19,7 @@ use thiserror::Error;
 pub use agent::{RulesAgent, RulesState};
 pub use config::{Choice, HostRank, Order, Quiet, Remedy, Response, ThresholdRulesConfig};
 
-use crate::{Policy, detector::RuleError};
+use crate::{Agent, Policy, detector::RuleError, per_environment::act_by_row};
 
 /// The policy threshold-rules: one [`RulesAgent`], one [`RulesState`] per environment.
 #[derive(Clone)]
@@ -56,6 +56,18 @@ impl ThresholdRules {
     }
 }
 
+impl Agent for RulesAgent {
+    type State = RulesState;
+
+    fn start(&self) -> RulesState {
+        self.start()
+    }
+
+    fn decide(&self, state: &mut RulesState, observation: &[f32], mask: &[bool]) -> usize {
+        self.decide(state, observation, mask)
+    }
+}
+
 impl Policy for ThresholdRules {
     fn name(&self) -> &str {
         "threshold-rules"
@@ -68,18 +80,7 @@ impl Policy for ThresholdRules {
         episode_starts: &[bool],
         actions: &mut [usize],
     ) {
-        self.states.resize_with(actions.len(), || self.agent.start());
-        for (row, state) in self.states.iter_mut().enumerate() {
-            if episode_starts[row] {
-                *state = self.agent.start();
-            }
-            let (observation, mask) = (observations.row(row), action_masks.row(row));
-            let (observation, mask) = (observation.to_slice(), mask.to_slice());
-            actions[row] = match (observation, mask) {
-                (Some(observation), Some(mask)) => self.agent.decide(state, observation, mask),
-                _ => self.agent.decide(state, &observations.row(row).to_vec(), &action_masks.row(row).to_vec()),
-            };
-        }
+        act_by_row(&*self.agent, &mut self.states, observations, action_masks, episode_starts, actions);
     }
 }
 
