@@ -1,9 +1,8 @@
 //! Proximal policy optimisation (Schulman et al., 2017), with CleanRL's names and semantics.
 
-mod adam;
-mod shard;
+mod loss;
 mod update;
+mod worker;
 
-pub use adam::{Adam, Moments};
-pub use shard::{Shard, ShardResult};
+pub use loss::{LossSums, Sample};
 pub use update::{Ppo, UpdateDiagnostics};

@@ -1,0 +1,13 @@
+//! The fused CPU path: forward and backward passes of a network's graph over blocks of rows.
+
+mod backward;
+mod forward;
+mod layout;
+mod matrix;
+mod tape;
+
+pub use layout::Layout;
+pub use tape::Tape;
+
+/// Rows that are computed at once: their activations stay in a core's cache.
+pub const BLOCK_ROWS: usize = 256;
