@@ -6,6 +6,7 @@ use ndarray::ArrayView2;
 use crate::normalization::{ReturnScaler, RunningMoments};
 use crate::random::{Purpose, RandomStream};
 use crate::rollout::Rollout;
+use crate::saved_learner::SavedLearner;
 use crate::task::{TaskBuffers, VectorTask};
 
 /// An episode that ended during a rollout.
@@ -69,14 +70,38 @@ impl Collector {
         &self.moments
     }
 
-    /// How rewards are scaled, if they are.
-    pub fn scaler(&self) -> Option<&ReturnScaler> {
-        self.scaler.as_ref()
+    /// Adds what a checkpoint keeps of it to `saved`.
+    pub fn save(&self, saved: &mut SavedLearner) {
+        saved.put("normalizer.count", vec![self.moments.count]);
+        saved.put("normalizer.mean", self.moments.mean.clone());
+        saved.put("normalizer.squares", self.moments.squares.clone());
+        if let Some(scaler) = &self.scaler {
+            let moments = scaler.moments();
+            saved.put("return_scaler.returns", scaler.returns().to_vec());
+            saved.put("return_scaler.moments", vec![moments.count, moments.mean[0], moments.squares[0]]);
+        }
     }
 
-    /// Takes up saved statistics.
-    pub fn restore(&mut self, moments: RunningMoments, scaler: Option<ReturnScaler>) {
-        (self.moments, self.scaler) = (moments, scaler);
+    /// Goes on from what was saved, with new episodes in every environment.
+    ///
+    /// # Errors
+    /// What does not fit.
+    pub fn restore(&mut self, saved: &mut SavedLearner, iteration: u64) -> Result<(), String> {
+        let width = self.moments.mean.len();
+        let count = saved.take_f64("normalizer.count", 1)?;
+        let (mean, squares) = (saved.take_f64("normalizer.mean", width)?, saved.take_f64("normalizer.squares", width)?);
+        let moments =
+            RunningMoments::from_parts(count[0], mean, squares).ok_or("normalizer has a negative count or variance")?;
+        if let Some(scaler) = &mut self.scaler {
+            let returns = saved.take_f64("return_scaler.returns", self.running.len())?;
+            let parts = saved.take_f64("return_scaler.moments", 3)?;
+            let moments = RunningMoments::from_parts(parts[0], vec![parts[1]], vec![parts[2]]);
+            *scaler =
+                scaler.with_parts(returns, moments.ok_or("return_scaler.moments has a negative count or variance")?);
+        }
+        self.moments = moments;
+        self.restart(iteration);
+        Ok(())
     }
 
     /// The task.
