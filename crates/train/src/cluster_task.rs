@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use microcloud_core::{Split, StepBuffers, Topology, VectorEnvironment, VectorError};
 
+use microcloud_policy::network::BlockLayout;
+
 use crate::task::{TaskBuffers, VectorTask};
 
 /// A batch of clusters that plays train levels.
@@ -68,6 +70,10 @@ impl VectorTask for ClusterTask {
 
     fn num_actions(&self) -> usize {
         self.clusters.topology().num_actions()
+    }
+
+    fn block_layout(&self) -> Option<BlockLayout> {
+        BlockLayout::of(self.clusters.topology())
     }
 
     fn reset(&mut self, seed: u64, observations: &mut [f32], action_masks: &mut [bool]) {

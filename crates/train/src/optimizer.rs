@@ -1,7 +1,8 @@
 //! Adam over one flat vector of parameters, with the gradient's global norm clipped first.
 
-use pulp::Arch;
 use rayon::prelude::*;
+
+use crate::kernel::vectorized;
 
 /// Values that a thread works on at once; sums are taken in this order whatever the number of threads.
 const CHUNK: usize = 1 << 13;
@@ -75,7 +76,7 @@ struct Rate {
 
 impl Rate {
     fn apply(&self, parameters: &mut [f32], gradients: &[f32], first: &mut [f32], second: &mut [f32]) {
-        Arch::new().dispatch(
+        vectorized(
             #[inline(always)]
             || {
                 let moments = first.iter_mut().zip(second.iter_mut());
@@ -92,7 +93,7 @@ impl Rate {
 }
 
 fn add(sum: &mut [f32], other: &[f32]) {
-    Arch::new().dispatch(
+    vectorized(
         #[inline(always)]
         || sum.iter_mut().zip(other).for_each(|(sum, other)| *sum += other),
     );

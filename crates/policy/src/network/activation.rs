@@ -23,7 +23,14 @@ impl Activation {
     pub fn apply(self, x: f32) -> f32 {
         match self {
             Self::None => x,
-            Self::Relu => x.max(0.0),
+            // Not `max`, which would hide what is not a number.
+            Self::Relu => {
+                if x < 0.0 {
+                    0.0
+                } else {
+                    x
+                }
+            }
             Self::Tanh => tanh(x),
         }
     }
@@ -71,7 +78,7 @@ pub fn exp(x: f32) -> f32 {
 #[inline(always)]
 pub fn tanh(x: f32) -> f32 {
     // Beyond 9.1 it is 1 in single precision.
-    let (power, less_one) = reduce((2.0 * x.abs()).min(20.0));
+    let (power, less_one) = reduce((2.0 * x.abs()).clamp(0.0, 20.0));
     let less_one = power * less_one + (power - 1.0);
     (less_one / (less_one + 2.0)).copysign(x)
 }

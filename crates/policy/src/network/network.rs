@@ -132,8 +132,7 @@ impl Network {
         workspace: &'w mut Workspace,
     ) -> Evaluation<'w> {
         let wanted: Vec<NodeId> = [Some(self.graph.actions), self.graph.next_state].into_iter().flatten().collect();
-        let evaluation = self.forward(&wanted, observations, state, workspace);
-        Evaluation { values: None, ..evaluation }
+        self.forward(&wanted, observations, state, workspace)
     }
 
     fn forward<'w>(
@@ -155,7 +154,7 @@ impl Network {
         let view = |node: NodeId| top(&workspace.values[node], rows);
         Evaluation {
             actions: view(graph.actions),
-            values: graph.value.map(view),
+            values: graph.value.filter(|node| wanted.contains(node)).map(view),
             next_state: graph.next_state.map(view),
             normalized: view(0),
         }

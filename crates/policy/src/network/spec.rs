@@ -1,5 +1,9 @@
 //! What a network is made of, as a policy file's header has it in JSON.
 
+use microcloud_core::{
+    Topology,
+    observation::{NODE_FEATURES, SERVICE_FEATURES},
+};
 use serde::{Deserialize, Serialize};
 
 use super::Activation;
@@ -121,6 +125,53 @@ impl NetworkSpec {
 }
 
 impl BlockLayout {
+    /// The blocks of a cluster's observations and actions, places without a service included.
+    pub fn of(topology: &Topology) -> Option<Self> {
+        let names = topology.observation_names();
+        let blocks = |kind: &str| {
+            let mut found: Vec<&str> = Vec::new();
+            for name in names.iter().filter_map(|name| name.strip_prefix(kind)?.rsplit_once('.')) {
+                if found.last() != Some(&name.0) {
+                    found.push(name.0);
+                }
+            }
+            found
+        };
+        let (services, nodes) = (blocks("service."), blocks("node."));
+        let mut layout = Self {
+            services: services.len(),
+            service_features: SERVICE_FEATURES.len(),
+            nodes: nodes.len(),
+            node_features: NODE_FEATURES.len(),
+            service_actions: Vec::new(),
+            node_actions: Vec::new(),
+            other_actions: Vec::new(),
+        };
+        let (mut service_verbs, mut node_verbs) = (Vec::new(), Vec::new());
+        for (action, meaning) in (0..).zip(topology.action_meanings()) {
+            let Some((verb, target)) = meaning.strip_suffix(')').and_then(|meaning| meaning.split_once('(')) else {
+                layout.other_actions.push(action);
+                continue;
+            };
+            let (verbs, kinds, names) = match verb {
+                "drain" | "return" | "clear disk" => (&mut node_verbs, &mut layout.node_actions, &nodes),
+                "rebalance" | "shed load" => {
+                    layout.other_actions.push(action);
+                    continue;
+                }
+                _ => (&mut service_verbs, &mut layout.service_actions, &services),
+            };
+            let place = names.iter().position(|name| *name == target)?;
+            let kind = verbs.iter().position(|known| *known == verb).unwrap_or(verbs.len());
+            if kind == verbs.len() {
+                verbs.push(verb);
+                kinds.push(vec![None; names.len()]);
+            }
+            kinds[kind][place] = Some(action);
+        }
+        Some(layout)
+    }
+
     /// Features that belong to no block.
     pub fn other_features(&self, observation_size: usize) -> Option<usize> {
         let services = self.services.checked_mul(self.service_features)?;

@@ -6,7 +6,7 @@ mod resolve;
 
 use serde::{Deserialize, Serialize};
 
-pub use ppo::PpoConfig;
+pub use ppo::{NetworkBody, PpoConfig};
 pub use resolve::ConfigSources;
 
 use crate::error::TrainError;

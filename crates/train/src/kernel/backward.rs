@@ -1,10 +1,10 @@
 //! The backward pass: from the gradients at a graph's outputs to those of its parameters.
 
 use microcloud_policy::network::{Activation, Graph, Node, NodeId, Operation};
-use pulp::Arch;
 
 use super::forward::Gates;
 use super::matrix::{add_product, add_transposed_product};
+use super::vectorized::vectorized;
 use super::{Layout, Tape};
 
 impl Layout {
@@ -38,7 +38,7 @@ impl Layout {
 
 /// From gradients with respect to a layer's values to those with respect to what its activation was applied to.
 fn deactivate(gradient: &mut [f32], values: &[f32], activation: Activation) {
-    Arch::new().dispatch(
+    vectorized(
         #[inline(always)]
         || match activation {
             Activation::None => {}
@@ -53,7 +53,7 @@ fn deactivate(gradient: &mut [f32], values: &[f32], activation: Activation) {
 }
 
 fn add_rows(rows: &[f32], sums: &mut [f32]) {
-    Arch::new().dispatch(
+    vectorized(
         #[inline(always)]
         || {
             for row in rows.chunks_exact(sums.len()) {
@@ -108,9 +108,9 @@ fn elementwise(
                 let out = &mut before[*input][place(*input, row)];
                 for (column, gradient) in gradient.iter().enumerate() {
                     // The first of equal ones.
-                    let largest = (column..from.len()).step_by(size).fold(column, |largest, other| {
-                        if from[other] > from[largest] { other } else { largest }
-                    });
+                    let largest = (column..from.len())
+                        .step_by(size)
+                        .fold(column, |largest, other| if from[other] > from[largest] { other } else { largest });
                     out[largest] += gradient;
                 }
             }
@@ -135,7 +135,8 @@ fn elementwise(
         }
         Operation::Gru { input_gates, state_gates, state } => {
             for (row, gradient) in rows {
-                let (a, b) = (&values[*input_gates][place(*input_gates, row)], &values[*state_gates][place(*state_gates, row)]);
+                let (a, b) =
+                    (&values[*input_gates][place(*input_gates, row)], &values[*state_gates][place(*state_gates, row)]);
                 for (unit, &gradient) in gradient.iter().enumerate() {
                     let gates = Gates::new(a, b, unit, size);
                     let previous = values[*state][row * size + unit];

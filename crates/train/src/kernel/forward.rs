@@ -1,22 +1,15 @@
 //! The forward pass over a block of normalised observations.
 
 use microcloud_policy::network::{Activation, Graph, Node, NodeId, Operation, sigmoid, tanh};
-use pulp::Arch;
 
 use super::matrix::product_transposed;
+use super::vectorized::vectorized;
 use super::{Layout, Tape};
 
 impl Layout {
     /// Computes the nodes in `needed` for normalised observations `[rows, observation_size]` and what was remembered,
     /// `[rows, memory]`.
-    pub fn forward(
-        &self,
-        parameters: &[f32],
-        needed: &[NodeId],
-        observations: &[f32],
-        state: &[f32],
-        tape: &mut Tape,
-    ) {
+    pub fn forward(&self, parameters: &[f32], needed: &[NodeId], observations: &[f32], state: &[f32], tape: &mut Tape) {
         let graph = self.graph();
         tape.prepare(graph, observations.len() / self.spec().observation_size);
         for &id in needed {
@@ -41,13 +34,15 @@ impl Layout {
 /// Adds the bias to every row and applies the activation.
 fn activate(out: &mut [f32], bias: &[f32], activation: Activation) {
     // The closure is compiled for the processor's widest vectors; its bits are the same for all.
-    Arch::new().dispatch(
+    vectorized(
         #[inline(always)]
         || {
             for row in out.chunks_exact_mut(bias.len()) {
                 match activation {
                     Activation::None => row.iter_mut().zip(bias).for_each(|(x, bias)| *x += bias),
-                    Activation::Relu => row.iter_mut().zip(bias).for_each(|(x, bias)| *x = (*x + bias).max(0.0)),
+                    Activation::Relu => {
+                        row.iter_mut().zip(bias).for_each(|(x, bias)| *x = Activation::Relu.apply(*x + bias));
+                    }
                     Activation::Tanh => row.iter_mut().zip(bias).for_each(|(x, bias)| *x = tanh(*x + bias)),
                 }
             }

@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use microcloud_policy::network::{Graph, Layer, LayerShape, Network, NetworkSpec, NodeId, Normalizer, Operation, graph};
+use microcloud_policy::network::{
+    Graph, Layer, LayerShape, Network, NetworkSpec, NodeId, Normalizer, Operation, graph,
+};
 use ndarray::{Array1, Array2};
 
 use crate::initialization::orthogonal;

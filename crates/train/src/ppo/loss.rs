@@ -80,15 +80,15 @@ impl Sample<'_> {
 
     fn policy(&self, config: &PpoConfig, scale: f32, logits: &[f32], out: &mut [f32]) -> LossSums {
         let masked = logits.iter().zip(self.mask);
-        let largest = masked.clone().fold(f32::NEG_INFINITY, |most, (&logit, &legal)| {
-            if legal { most.max(logit) } else { most }
-        });
+        let largest =
+            masked.clone().fold(f32::NEG_INFINITY, |most, (&logit, &legal)| if legal { most.max(logit) } else { most });
         for (out, (&logit, &legal)) in out.iter_mut().zip(masked) {
             *out = if legal { exp(logit - largest) } else { 0.0 };
         }
         let total: f32 = out.iter().sum();
         let log_total = total.ln();
-        let mean: f32 = out.iter().zip(logits).map(|(&e, &logit)| if e > 0.0 { e * (logit - largest) } else { 0.0 }).sum();
+        let mean: f32 =
+            out.iter().zip(logits).map(|(&e, &logit)| if e > 0.0 { e * (logit - largest) } else { 0.0 }).sum();
         // Of p = e / total, the entropy is log(total) minus the mean of the shifted logits.
         let entropy = log_total - mean / total;
         let log_prob = logits[self.action] - largest - log_total;
@@ -102,7 +102,8 @@ impl Sample<'_> {
         for (index, (out, &logit)) in out.iter_mut().zip(logits).enumerate() {
             let probability = *out / total;
             let own = f32::from(u8::from(index == self.action));
-            let of_entropy = if probability > 0.0 { probability * (logit - largest - log_total + entropy) } else { 0.0 };
+            let of_entropy =
+                if probability > 0.0 { probability * (logit - largest - log_total + entropy) } else { 0.0 };
             *out = scale * (of_log_prob * (own - probability) + ent_coef * of_entropy);
         }
         let (log_ratio, wide) = (f64::from(log_ratio), f64::from(ratio));

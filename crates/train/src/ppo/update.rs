@@ -123,6 +123,18 @@ impl Ppo {
         Ok(totals.divided_by(minibatches))
     }
 
+    /// The gradients of the mean loss over a whole rollout whose advantages are taken as they are, laid out as the parameters.
+    pub fn gradients_of(&mut self, rollout: &Rollout) -> Vec<f32> {
+        let sequences = self.layout.spec().memory > 0;
+        let items: Vec<usize> = (0..if sequences { rollout.num_envs } else { rollout.rows() }).collect();
+        self.gradients(rollout, &items, &rollout.advantages, rollout.rows());
+        let mut sum = vec![0.0; self.parameters.len()];
+        for worker in &self.workers {
+            sum.iter_mut().zip(&worker.gradients).for_each(|(sum, gradient)| *sum += gradient);
+        }
+        sum
+    }
+
     /// Leaves every part's gradients in its worker, and gives the sums over all samples.
     fn gradients(&mut self, rollout: &Rollout, items: &[usize], advantages: &[f32], samples: usize) -> LossSums {
         let needed = self.layout.needed();

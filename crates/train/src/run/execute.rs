@@ -6,11 +6,12 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::checkpoint::{self, PolicyLabels, RunState};
+use super::checkpoint::{self, PolicyLabels};
 use super::folder::RunFolder;
 use super::listener::{RunListener, Snapshot};
 use super::log::RunLog;
 use super::scalars::{JsonLines, ScalarWriter};
+use super::state::{Best, RunState};
 use super::tensorboard::TensorBoard;
 use crate::config::TrainConfig;
 use crate::error::TrainError;
@@ -20,8 +21,6 @@ use crate::task::VectorTask;
 
 /// Levels that `best` is chosen on: the same for every run, and outside those that small training seeds draw.
 const EVALUATION_SEED: u64 = 1 << 33;
-/// Episodes over which the shown return is averaged.
-const RECENT_EPISODES: usize = 100;
 
 /// Evaluates the best checkpoint of a run's folder on test levels: the content of `evaluation.json` and a table to print, or
 /// nothing where it was interrupted.
@@ -35,8 +34,8 @@ pub struct RunSetup<'a> {
     pub folder: RunFolder,
     /// Whether it goes on from the folder's latest checkpoint.
     pub resumed: bool,
-    /// Environments to learn in.
-    pub task: Box<dyn VectorTask>,
+    /// What learns; it has not begun.
+    pub learner: Box<dyn Learner>,
     /// Environments to choose `best` in, one episode each.
     pub evaluation_task: Box<dyn VectorTask>,
     /// What policy files are labelled with.
@@ -99,12 +98,11 @@ pub fn execute(setup: RunSetup<'_>) -> Result<Outcome, TrainError> {
 struct Run<'a> {
     config: TrainConfig,
     folder: RunFolder,
-    learner: Learner,
+    learner: Box<dyn Learner>,
     evaluation_task: Box<dyn VectorTask>,
     labels: PolicyLabels,
     state: RunState,
     saved_step: Option<u64>,
-    recent: Vec<f64>,
     writers: Vec<Box<dyn ScalarWriter>>,
     log: RunLog,
     listener: &'a mut dyn RunListener,
@@ -116,17 +114,12 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn start(setup: RunSetup<'a>) -> Result<Self, TrainError> {
-        let RunSetup { config, folder, task, labels, .. } = setup;
+        let RunSetup { config, folder, mut learner, labels, .. } = setup;
         let mut log = RunLog::open(&folder)?;
-        let mut learner = Learner::new(config.ppo.clone(), task, config.total_timesteps, config.seed, config.threads)?;
-        let mut state = RunState::default();
-        if setup.resumed && checkpoint::has_any(&folder)? {
-            let names = learner.parameter_names();
-            let (saved, saved_state) = checkpoint::read_latest(&folder, &labels, &names, &config)?;
-            let path = folder.join("checkpoints").join(checkpoint::checkpoint_name(saved_state.step));
-            learner.restore(saved).map_err(|reason| TrainError::corrupt(&path, reason))?;
-            state = saved_state;
-        }
+        let state = match setup.resumed && checkpoint::has_any(&folder)? {
+            true => resume(&folder, &labels, learner.as_mut())?,
+            false => RunState::default(),
+        };
         log.line(&format!("step {}: {}", state.step, if setup.resumed { "resumed" } else { "started" }));
         let metrics = JsonLines::open(&folder.join("metrics.jsonl"), state.step)?;
         let events = TensorBoard::new(folder.path());
@@ -143,7 +136,6 @@ impl<'a> Run<'a> {
             evaluation_task: setup.evaluation_task,
             labels,
             state,
-            recent: Vec::new(),
             writers: vec![Box::new(metrics), Box::new(events)],
             log,
             folder,
@@ -167,7 +159,7 @@ impl<'a> Run<'a> {
             }
             if self.stop.load(Ordering::Relaxed) {
                 self.checkpoint()?;
-                if self.state.best_return.is_none() {
+                if self.state.best.is_none() {
                     checkpoint::point(&self.folder, "best", step)?;
                 }
                 return Ok(Outcome::Interrupted);
@@ -187,13 +179,9 @@ impl<'a> Run<'a> {
         let seconds = started.elapsed().as_secs_f64();
         let step = self.learner.step();
         self.state.step = step;
-        self.state.episodes += iteration.episodes.len() as u64;
-        self.state.wall_s += seconds;
-        self.recent.extend(iteration.episodes.iter().map(|episode| episode.episodic_return));
-        self.recent.drain(..self.recent.len().saturating_sub(RECENT_EPISODES));
+        iteration.episodes.iter().for_each(|episode| self.state.ended(episode.episodic_return));
         let steps_per_s = (step - before) as f64 / seconds.max(1e-9);
         self.write_scalars(step, &scalars(&iteration, steps_per_s))?;
-        let availability = iteration.scalars.iter().find(|(name, _)| *name == "slo/availability");
         let total_steps = self.learner.total_steps();
         let taken = step.saturating_sub(self.first_step).max(1) as f64;
         self.listener.progressed(&Snapshot {
@@ -201,10 +189,12 @@ impl<'a> Run<'a> {
             total_steps,
             steps_per_s,
             seconds_left: self.started.elapsed().as_secs_f64() / taken * total_steps.saturating_sub(step) as f64,
-            episodic_return: mean(&self.recent),
-            availability: availability.map(|(_, value)| *value),
-            policy_loss: iteration.update.policy_loss,
-            value_loss: iteration.update.value_loss,
+            episodic_return: mean(&self.state.recent_returns),
+            availability: iteration.scalar("slo/availability"),
+            policy_loss: iteration.scalar("losses/policy_loss"),
+            value_loss: iteration.scalar("losses/value_loss"),
+            td_loss: iteration.scalar("losses/td_loss"),
+            q_values: iteration.scalar("losses/q_values"),
         });
         Ok(())
     }
@@ -219,8 +209,8 @@ impl<'a> Run<'a> {
             .extend(own.iter().filter(|(name, _)| *name == "slo/availability").map(|&(_, v)| ("eval/availability", v)));
         self.write_scalars(step, &scalars)?;
         self.log.line(&format!("step {step}: mean return {mean:.6} over {} fixed train levels", returns.len()));
-        if self.state.best_return.is_none_or(|best| mean > best) {
-            self.state.best_return = Some(mean);
+        if self.state.best.is_none_or(|best| mean > best.mean_return) {
+            self.state.best = Some(Best { step, mean_return: mean });
             self.checkpoint()?;
             checkpoint::point(&self.folder, "best", step)?;
         }
@@ -231,11 +221,7 @@ impl<'a> Run<'a> {
         if self.saved_step == Some(self.learner.step()) {
             return Ok(());
         }
-        let saved = self.learner.save();
-        self.state.iteration = saved.iteration;
-        self.state.optimizer_steps = saved.optimizer.as_ref().map_or(0, |(steps, _)| *steps);
-        let names = self.learner.parameter_names();
-        let path = checkpoint::write(&self.folder, &self.labels, &names, &saved, &self.state)?;
+        let path = checkpoint::write(&self.folder, &self.labels, self.learner.save(), &self.state)?;
         self.saved_step = Some(self.learner.step());
         self.log.line(&format!("step {}: wrote {}", self.state.step, path.display()));
         Ok(())
@@ -246,20 +232,24 @@ impl<'a> Run<'a> {
     }
 }
 
+/// Takes up the latest checkpoint. `best` is what that checkpoint knows as the best: a run that was killed may not have come to
+/// say so, or may have said more.
+fn resume(folder: &RunFolder, labels: &PolicyLabels, learner: &mut dyn Learner) -> Result<RunState, TrainError> {
+    let (saved, state) = checkpoint::read_latest(folder, labels)?;
+    let path = checkpoint::checkpoint_path(folder, state.step);
+    learner.restore(saved).map_err(|reason| TrainError::corrupt(&path, reason))?;
+    if learner.step() != state.step {
+        let reason = format!("state.json has step {}, and its counters make {}", state.step, learner.step());
+        return Err(TrainError::corrupt(&path, reason));
+    }
+    if let Some(best) = state.best {
+        checkpoint::point(folder, "best", best.step)?;
+    }
+    Ok(state)
+}
+
 fn scalars(iteration: &Iteration, steps_per_s: f64) -> Vec<(&'static str, f64)> {
-    let update = &iteration.update;
-    let mut scalars = vec![
-        ("charts/SPS", steps_per_s),
-        ("charts/learning_rate", iteration.learning_rate),
-        ("losses/value_loss", update.value_loss),
-        ("losses/policy_loss", update.policy_loss),
-        ("losses/entropy", update.entropy),
-        ("losses/old_approx_kl", update.old_approx_kl),
-        ("losses/approx_kl", update.approx_kl),
-        ("losses/clipfrac", update.clipfrac),
-        ("losses/explained_variance", update.explained_variance),
-        ("losses/grad_norm", update.grad_norm),
-    ];
+    let mut scalars = vec![("charts/SPS", steps_per_s), ("charts/learning_rate", iteration.learning_rate)];
     let returns: Vec<f64> = iteration.episodes.iter().map(|episode| episode.episodic_return).collect();
     let lengths: Vec<f64> = iteration.episodes.iter().map(|episode| episode.length as f64).collect();
     scalars.extend(mean(&returns).map(|mean| ("charts/episodic_return", mean)));

@@ -12,10 +12,12 @@ mod prepare;
 mod progress;
 mod provenance;
 mod scalars;
+mod state;
 mod tensorboard;
 mod train;
+mod trainer_file;
 
-pub use checkpoint::{PolicyLabels, RunState};
+pub use checkpoint::PolicyLabels;
 pub use execute::{FinalEvaluation, Outcome, RunSetup, execute};
 pub use final_evaluation::final_evaluation;
 pub use folder::{OnExists, Placement, RunFolder, place};

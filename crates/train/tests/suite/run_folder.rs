@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use microcloud_policy::network::{POLICY_FILE, PolicyFile, resolve, verified_file};
 use microcloud_train::run::{FinalEvaluation, Outcome, PolicyLabels, RunFolder, RunSetup, execute};
-use microcloud_train::{PpoConfig, TaskBuffers, TrainConfig, TrainError, VectorTask};
+use microcloud_train::{PpoConfig, TaskBuffers, TrainConfig, TrainError, VectorTask, new_learner};
 use serde_json::Value;
 
 use crate::cart_pole::CartPole;
@@ -72,7 +72,7 @@ fn run(
         config: config.clone(),
         folder,
         resumed,
-        task,
+        learner: new_learner(config, task)?,
         evaluation_task: Box::new(CartPole::new(config.eval_episodes)),
         labels: PolicyLabels {
             algo: "ppo".into(),
