@@ -8,7 +8,7 @@ use crate::config::PpoConfig;
 use crate::error::TrainError;
 use crate::learner::{Iteration, Learner};
 use crate::normalization::ReturnScaler;
-use crate::parameters::Parameters;
+use crate::parameters::{Parameters, values};
 use crate::rollout::Rollout;
 use crate::saved_learner::SavedLearner;
 use crate::task::VectorTask;
@@ -62,6 +62,13 @@ impl PpoLearner {
         TrainError::Diverged { step: self.step(), what }
     }
 
+    /// The first parameter that is not finite, by its name in `policy.safetensors`.
+    fn not_finite(&self) -> Option<String> {
+        let parameters = self.ppo.parameters();
+        let mut named = parameters.names().into_iter().zip(parameters.tensors());
+        named.find(|(_, tensor)| values(tensor).iter().any(|value| !value.is_finite())).map(|(name, _)| name)
+    }
+
     /// The optimizer that was saved, for `parameters`.
     fn saved_optimizer(&self, parameters: &Parameters, saved: &mut SavedLearner) -> Result<Adam, String> {
         let steps = saved.take_counter(OPTIMIZER_STEPS)?;
@@ -107,18 +114,18 @@ impl Learner for PpoLearner {
         let remaining = 1.0 - self.iteration as f64 / self.num_iterations.max(1) as f64;
         let learning_rate = self.config.learning_rate * if self.config.anneal_lr { remaining } else { 1.0 };
         let episodes = self.collector.collect(&self.network, &mut self.rollout, self.iteration);
+        let episodes = episodes.map_err(|what| self.diverged(what))?;
         self.rollout.compute_advantages(self.config.gamma as f32, self.config.gae_lambda as f32);
         let update = self.ppo.update(&self.rollout, learning_rate, self.seed, self.iteration);
-        let update = update.map_err(|what| self.diverged(what))?;
+        let update = update.map_err(|what| self.diverged(self.not_finite().unwrap_or(what)))?;
         let normalizer = if self.config.norm_obs {
             self.collector.moments().normalizer()
         } else {
             Normalizer::identity(self.rollout.observation_size)
         };
         let network = self.ppo.parameters().to_network(normalizer).map_err(|what| self.diverged(what))?;
-        let layers = network.actor().iter().chain(network.critic());
-        if !layers.flat_map(|layer| layer.weight.iter().chain(&layer.bias)).all(|value| value.is_finite()) {
-            return Err(self.diverged("a weight".into()));
+        if let Some(name) = self.not_finite() {
+            return Err(self.diverged(name));
         }
         self.network = network;
         self.iteration += 1;
@@ -152,7 +159,7 @@ impl Learner for PpoLearner {
             return Err(format!("iteration {} is after the run's last, {}", self.iteration, self.num_iterations));
         }
         let optimizer = self.saved_optimizer(&parameters, &mut saved)?;
-        self.collector.restore(&mut saved, self.iteration)?;
+        self.collector.restore(&mut saved)?;
         saved.is_used_up()?;
         self.ppo.restore(parameters, optimizer);
         self.network = saved.network;
