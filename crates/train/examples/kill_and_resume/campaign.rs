@@ -144,8 +144,10 @@ fn contents(run: &Path) -> Result<BTreeMap<String, Vec<u8>>, String> {
             found.insert(name, fs::read(&path).map_err(|error| error.to_string())?);
         }
     }
-    let evaluation = fs::read(run.join("evaluation.json")).map_err(|error| error.to_string())?;
-    found.insert("evaluation.json".into(), evaluation);
+    let evaluation = fs::read_to_string(run.join("evaluation.json")).map_err(|error| error.to_string())?;
+    // A trained policy is called by its run's folder.
+    let evaluation = evaluation.replace(&run.display().to_string(), "run");
+    found.insert("evaluation.json".into(), evaluation.into_bytes());
     let metrics = fs::read_to_string(run.join("metrics.jsonl")).map_err(|error| error.to_string())?;
     for (number, line) in metrics.lines().enumerate() {
         let mut line: Value = serde_json::from_str(line).map_err(|error| error.to_string())?;
