@@ -128,8 +128,8 @@ fn step_of(run: &Path) -> u64 {
         file.read_to_string(&mut text).map(|_| text)
     };
     let text = tail().unwrap_or_default();
-    let steps = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()?.get("step")?.as_u64());
-    steps.last().unwrap_or(0)
+    let mut steps = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()?.get("step")?.as_u64());
+    steps.next_back().unwrap_or(0)
 }
 
 fn is_writing(run: &Path) -> bool {
