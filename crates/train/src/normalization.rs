@@ -83,11 +83,6 @@ impl ReturnScaler {
         &self.moments
     }
 
-    /// Forgets the running returns, not the statistics: new episodes started everywhere.
-    pub fn restart(&mut self) {
-        self.returns.fill(0.0);
-    }
-
     /// Writes the scaled rewards of one step to `out`.
     pub fn scale(&mut self, rewards: &[f64], terminated: &[bool], truncated: &[bool], out: &mut [f32]) {
         for (value, reward) in self.returns.iter_mut().zip(rewards) {

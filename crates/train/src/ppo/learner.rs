@@ -126,6 +126,7 @@ impl Learner for PpoLearner {
         let (layout, parameters) = (self.ppo.layout(), self.ppo.parameters());
         let player = Player { layout, parameters, normalizer: self.network.normalizer() };
         let episodes = self.collector.collect(&player, &mut self.rollout, self.iteration);
+        let episodes = episodes.map_err(|what| self.diverged(what))?;
         self.rollout.compute_advantages(self.config.gamma as f32, self.config.gae_lambda as f32);
         let update = self.ppo.update(&self.rollout, learning_rate, self.seed, self.iteration);
         let update = update.map_err(|what| self.diverged(what))?;
@@ -168,7 +169,7 @@ impl Learner for PpoLearner {
             return Err(format!("iteration {} is after the run's last, {}", self.iteration, self.num_iterations));
         }
         let optimizer = self.saved_optimizer(&mut saved)?;
-        self.collector.restore(&mut saved, self.iteration)?;
+        self.collector.restore(&mut saved)?;
         saved.is_used_up()?;
         self.ppo.restore(parameters, optimizer);
         self.network = saved.network;

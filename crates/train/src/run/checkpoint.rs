@@ -4,14 +4,12 @@ use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use microcloud_policy::network::{
-    CheckpointError, MANIFEST_FILE, Manifest, POLICY_FILE, PolicyFile, resolve, sha256_hex, verified_file,
-};
+use microcloud_policy::network::{CheckpointError, MANIFEST_FILE, POLICY_FILE, PolicyFile, resolve, verified_file};
 use safetensors::SafeTensorError;
-use serde::Serialize;
 
-use super::files::{write_folder, write_whole};
+use super::files::{disk, json, write_folder, write_whole};
 use super::folder::RunFolder;
+use super::manifest;
 use super::state::RunState;
 use super::trainer_file;
 use crate::error::TrainError;
@@ -19,6 +17,9 @@ use crate::saved_learner::SavedLearner;
 
 const TRAINER_FILE: &str = "trainer.safetensors";
 const STATE_FILE: &str = "state.json";
+/// Written before the first checkpoint, and renamed to `latest` after it: where it is found without `latest`, a run was killed
+/// between the two, and nothing is lost.
+const FIRST_LATEST: &str = "latest.tmp";
 
 /// What a policy file says about where its policy belongs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,19 +69,23 @@ pub fn write(
         (TRAINER_FILE, trainer_file::to_bytes(&saved.tensors).map_err(refused)?),
         (STATE_FILE, json(&state_file)),
     ];
-    let manifest = Manifest {
-        sha256: files.iter().map(|(name, bytes)| ((*name).to_owned(), sha256_hex(bytes))).collect(),
-        provenance: BTreeMap::from([
-            ("version".to_owned(), env!("CARGO_PKG_VERSION").into()),
-            ("algo".to_owned(), labels.algo.clone().into()),
-            ("scenario".to_owned(), labels.scenario.clone().into()),
-            ("step".to_owned(), state.step.into()),
-        ]),
-    };
-    files.push((MANIFEST_FILE, json(&manifest)));
-    write_folder(&path, &files)?;
-    point(folder, "latest", state.step)?;
-    Ok(path)
+    let provenance = BTreeMap::from([
+        ("version".to_owned(), env!("CARGO_PKG_VERSION").into()),
+        ("algo".to_owned(), labels.algo.clone().into()),
+        ("scenario".to_owned(), labels.scenario.clone().into()),
+        ("step".to_owned(), state.step.into()),
+    ]);
+    files.push((MANIFEST_FILE, manifest::sealed(&files, provenance)));
+    let first = folder.join("checkpoints").join(FIRST_LATEST);
+    let announced = folder.join("checkpoints").join("latest").symlink_metadata().is_err();
+    if announced {
+        std::fs::write(&first, b"").map_err(disk(&first))?;
+    }
+    let written = write_folder(&path, &files).and_then(|()| point(folder, "latest", state.step));
+    if written.is_err() && announced {
+        let _ = std::fs::remove_file(&first);
+    }
+    written.map(|()| path)
 }
 
 /// Points `latest` or `best` at the checkpoint of a step.
@@ -116,6 +121,7 @@ pub fn read_latest(folder: &RunFolder, labels: &PolicyLabels) -> Result<(SavedLe
 /// Reads a checkpoint's folder.
 fn read(path: &Path, labels: &PolicyLabels) -> Result<(SavedLearner, RunState), TrainError> {
     let file = path.join(POLICY_FILE);
+    manifest::check(path)?;
     let policy = PolicyFile::from_bytes(&verified_file(path, POLICY_FILE)?, &file)?;
     let found = PolicyLabels {
         algo: policy.algo,
@@ -138,20 +144,43 @@ fn read(path: &Path, labels: &PolicyLabels) -> Result<(SavedLearner, RunState), 
     Ok((saved, state))
 }
 
-/// Whether a run's folder has checkpoints to go on from.
+/// Removes a `best` that names a checkpoint after `step`: a run that goes on from there will write that one anew.
+pub fn forget_later_best(folder: &RunFolder, step: u64) -> Result<(), TrainError> {
+    let path = folder.join("checkpoints").join("best");
+    let named = std::fs::read_to_string(&path).ok().and_then(|text| text.trim().parse::<u64>().ok());
+    if named.is_some_and(|named| named > step) {
+        std::fs::remove_file(&path).map_err(disk(&path))?;
+    }
+    Ok(())
+}
+
+/// Removes what a run was writing as it was killed.
+pub fn remove_unfinished(folder: &RunFolder) -> Result<(), TrainError> {
+    let checkpoints = folder.join("checkpoints");
+    let entries = std::fs::read_dir(&checkpoints).map_err(disk(&checkpoints))?;
+    for path in entries.flatten().map(|entry| entry.path()).filter(|path| is_unfinished(path)) {
+        let removed = if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+        removed.map_err(disk(&path))?;
+    }
+    Ok(())
+}
+
+fn is_unfinished(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "tmp")
+}
+
+/// Whether a run's folder has checkpoints to go on from. What is no checkpoint yet, because the run was killed before `latest`
+/// named its first, is none.
 pub fn has_any(folder: &RunFolder) -> Result<bool, TrainError> {
     let checkpoints = folder.join("checkpoints");
+    let is_there = |name: &str| checkpoints.join(name).symlink_metadata().is_ok();
+    if is_there("latest") || is_there(FIRST_LATEST) {
+        return Ok(is_there("latest"));
+    }
     let entries = match std::fs::read_dir(&checkpoints) {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(TrainError::corrupt(&checkpoints, error)),
     };
-    // What a run was writing as it was killed is no checkpoint.
-    Ok(entries.flatten().any(|entry| !entry.file_name().as_encoded_bytes().ends_with(b".tmp")))
-}
-
-fn json(value: &impl Serialize) -> Vec<u8> {
-    let mut bytes = serde_json::to_vec_pretty(value).unwrap_or_default();
-    bytes.push(b'\n');
-    bytes
+    Ok(entries.flatten().any(|entry| !is_unfinished(&entry.path())))
 }

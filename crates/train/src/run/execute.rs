@@ -73,13 +73,14 @@ pub fn execute(setup: RunSetup<'_>) -> Result<Outcome, TrainError> {
     let result = started.and_then(|mut run| {
         let result = run.play_out();
         step = run.learner.step();
-        run.listener.ended();
         let line = match &result {
             Ok(Outcome::Completed(_)) => "completed".to_owned(),
             Ok(Outcome::Interrupted) => "interrupted".to_owned(),
             Err(error) => error.to_string(),
         };
-        run.log.line(&format!("step {step}: {line}"));
+        run.log_line(&format!("step {step}: {line}"));
+        run.sync_writers();
+        run.listener.ended();
         result
     });
     let (status, code, message) = match &result {
@@ -95,6 +96,12 @@ pub fn execute(setup: RunSetup<'_>) -> Result<Outcome, TrainError> {
     result.and_then(|outcome| written.map(|()| outcome))
 }
 
+/// A writer, and whether it was said that it fails.
+struct Writer {
+    writer: Box<dyn ScalarWriter>,
+    failed: bool,
+}
+
 struct Run<'a> {
     config: TrainConfig,
     folder: RunFolder,
@@ -103,8 +110,9 @@ struct Run<'a> {
     labels: PolicyLabels,
     state: RunState,
     saved_step: Option<u64>,
-    writers: Vec<Box<dyn ScalarWriter>>,
+    writers: Vec<Writer>,
     log: RunLog,
+    log_failed: bool,
     listener: &'a mut dyn RunListener,
     first_step: u64,
     started: Instant,
@@ -115,18 +123,17 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn start(setup: RunSetup<'a>) -> Result<Self, TrainError> {
         let RunSetup { config, folder, mut learner, labels, .. } = setup;
-        let mut log = RunLog::open(&folder)?;
-        let state = match setup.resumed && checkpoint::has_any(&folder)? {
+        let state = match setup.resumed {
             true => resume(&folder, &labels, learner.as_mut())?,
             false => RunState::default(),
         };
-        log.line(&format!("step {}: {}", state.step, if setup.resumed { "resumed" } else { "started" }));
-        let metrics = JsonLines::open(&folder.join("metrics.jsonl"), state.step)?;
-        let events = TensorBoard::new(folder.path());
+        let metrics = JsonLines::new(folder.join("metrics.jsonl"), state.step);
+        let events = TensorBoard::new(folder.path(), setup.resumed.then_some(state.step + 1));
+        let writers: [Box<dyn ScalarWriter>; 2] = [Box::new(metrics), Box::new(events)];
         // The end of an earlier part of the run is not this part's.
         let _ = std::fs::remove_file(folder.join("exit.json"));
         setup.listener.started(state.step, learner.total_steps());
-        Ok(Self {
+        let mut run = Self {
             listener: setup.listener,
             first_step: state.step,
             started: Instant::now(),
@@ -136,12 +143,15 @@ impl<'a> Run<'a> {
             evaluation_task: setup.evaluation_task,
             labels,
             state,
-            writers: vec![Box::new(metrics), Box::new(events)],
-            log,
+            writers: writers.into_iter().map(|writer| Writer { writer, failed: false }).collect(),
+            log: RunLog::new(&folder),
+            log_failed: false,
             folder,
             stop: setup.stop,
             final_evaluation: setup.final_evaluation,
-        })
+        };
+        run.log_line(&format!("step {}: {}", run.state.step, if setup.resumed { "resumed" } else { "started" }));
+        Ok(run)
     }
 
     fn play_out(&mut self) -> Result<Outcome, TrainError> {
@@ -181,7 +191,7 @@ impl<'a> Run<'a> {
         self.state.step = step;
         iteration.episodes.iter().for_each(|episode| self.state.ended(episode.episodic_return));
         let steps_per_s = (step - before) as f64 / seconds.max(1e-9);
-        self.write_scalars(step, &scalars(&iteration, steps_per_s))?;
+        self.write_scalars(step, &scalars(&iteration, steps_per_s));
         let total_steps = self.learner.total_steps();
         let taken = step.saturating_sub(self.first_step).max(1) as f64;
         self.listener.progressed(&Snapshot {
@@ -207,8 +217,8 @@ impl<'a> Run<'a> {
         let own = self.evaluation_task.drain_scalars();
         scalars
             .extend(own.iter().filter(|(name, _)| *name == "slo/availability").map(|&(_, v)| ("eval/availability", v)));
-        self.write_scalars(step, &scalars)?;
-        self.log.line(&format!("step {step}: mean return {mean:.6} over {} fixed train levels", returns.len()));
+        self.write_scalars(step, &scalars);
+        self.log_line(&format!("step {step}: mean return {mean:.6} over {} fixed train levels", returns.len()));
         if self.state.best.is_none_or(|best| mean > best.mean_return) {
             self.state.best = Some(Best { step, mean_return: mean });
             self.checkpoint()?;
@@ -221,20 +231,46 @@ impl<'a> Run<'a> {
         if self.saved_step == Some(self.learner.step()) {
             return Ok(());
         }
+        // The checkpoint is not to outlive what led to it.
+        self.sync_writers();
         let path = checkpoint::write(&self.folder, &self.labels, self.learner.save(), &self.state)?;
         self.saved_step = Some(self.learner.step());
-        self.log.line(&format!("step {}: wrote {}", self.state.step, path.display()));
+        self.log_line(&format!("step {}: wrote {}", self.state.step, path.display()));
         Ok(())
     }
 
-    fn write_scalars(&mut self, step: u64, scalars: &[(&str, f64)]) -> Result<(), TrainError> {
-        self.writers.iter_mut().try_for_each(|writer| writer.write(step, scalars))
+    fn write_scalars(&mut self, step: u64, scalars: &[(&str, f64)]) {
+        for Writer { writer, failed } in &mut self.writers {
+            warn_once(writer.write(step, scalars), failed, self.listener);
+        }
+    }
+
+    fn sync_writers(&mut self) {
+        for Writer { writer, failed } in &mut self.writers {
+            warn_once(writer.sync(), failed, self.listener);
+        }
+    }
+
+    fn log_line(&mut self, text: &str) {
+        warn_once(self.log.line(text), &mut self.log_failed, self.listener);
     }
 }
 
-/// Takes up the latest checkpoint. `best` is what that checkpoint knows as the best: a run that was killed may not have come to
-/// say so, or may have said more.
-fn resume(folder: &RunFolder, labels: &PolicyLabels, learner: &mut dyn Learner) -> Result<RunState, TrainError> {
+/// What only tells of a run is no reason to stop it.
+fn warn_once(written: Result<(), TrainError>, failed: &mut bool, listener: &mut dyn RunListener) {
+    if let Err(error) = written
+        && !std::mem::replace(failed, true)
+    {
+        listener.noted(&format!("warning: {error}; the run goes on, and tries again with every record"));
+    }
+}
+
+/// Restores a learner, and gives what the run knows beside it, from the latest checkpoint.
+pub(super) fn take_up_latest(
+    folder: &RunFolder,
+    labels: &PolicyLabels,
+    learner: &mut dyn Learner,
+) -> Result<RunState, TrainError> {
     let (saved, state) = checkpoint::read_latest(folder, labels)?;
     let path = checkpoint::checkpoint_path(folder, state.step);
     learner.restore(saved).map_err(|reason| TrainError::corrupt(&path, reason))?;
@@ -242,9 +278,21 @@ fn resume(folder: &RunFolder, labels: &PolicyLabels, learner: &mut dyn Learner) 
         let reason = format!("state.json has step {}, and its counters make {}", state.step, learner.step());
         return Err(TrainError::corrupt(&path, reason));
     }
-    if let Some(best) = state.best {
-        checkpoint::point(folder, "best", best.step)?;
+    Ok(state)
+}
+
+/// Goes on from the latest checkpoint. `best` is what that checkpoint knows as the best: a run that was killed may not have come
+/// to say so, or may have said more.
+fn resume(folder: &RunFolder, labels: &PolicyLabels, learner: &mut dyn Learner) -> Result<RunState, TrainError> {
+    let state = match checkpoint::has_any(folder)? {
+        true => take_up_latest(folder, labels, learner)?,
+        false => RunState::default(),
+    };
+    match state.best {
+        Some(best) => checkpoint::point(folder, "best", best.step)?,
+        None => checkpoint::forget_later_best(folder, state.step)?,
     }
+    checkpoint::remove_unfinished(folder)?;
     Ok(state)
 }
 

@@ -58,25 +58,17 @@ impl PreparedRun {
             let path = path.display();
             return Err(TrainError::Usage(format!("scenario: it is not that of {path}; leave it out to resume")));
         }
-        let topology = Topology::new(scenario).map_err(|error| match placement {
-            Placement::Fresh(_) => TrainError::Scenario(error),
-            Placement::Resumed(path) => TrainError::corrupt(&path.join("scenario.toml"), error),
-        })?;
+        let topology = match placement {
+            Placement::Fresh(_) => Topology::new(scenario).map_err(TrainError::Scenario)?,
+            Placement::Resumed(path) => saved_topology(path)?,
+        };
         enough_levels(&topology, config)?;
         small_enough(&topology, config)?;
         let name = &topology.scenario().name;
-        let labels = PolicyLabels {
-            algo: config.algo.clone(),
-            scenario: name.clone(),
-            observation_schema: schema_hash(topology.observation_names()),
-            action_schema: schema_hash(topology.action_meanings()),
-        };
-        let clusters = |num_envs: usize, staggered: bool| {
-            ClusterTask::new(topology.clone(), num_envs, config.threads, staggered)
-                .map_err(|error| TrainError::Usage(error.to_string()))
-        };
-        let evaluation_task = clusters(config.eval_episodes, false)?;
-        let learner = algorithm::new_learner(config, Box::new(clusters(algorithm::num_envs(config)?, true)?))?;
+        let labels = labels_of(&topology, config);
+        let evaluation_task = new_task(&topology, config, config.eval_episodes, false)?;
+        let task = new_task(&topology, config, algorithm::num_envs(config)?, true)?;
+        let learner = algorithm::new_learner(config, Box::new(task))?;
         let (folder, lock, resumed) = match placement {
             Placement::Resumed(path) => {
                 let folder = RunFolder::create(path)?;
@@ -129,6 +121,33 @@ fn small_enough(topology: &Topology, config: &TrainConfig) -> Result<(), TrainEr
         }
     }
     Ok(())
+}
+
+/// What the policy files of a run are labelled with.
+pub(super) fn labels_of(topology: &Topology, config: &TrainConfig) -> PolicyLabels {
+    PolicyLabels {
+        algo: config.algo.clone(),
+        scenario: topology.scenario().name.clone(),
+        observation_schema: schema_hash(topology.observation_names()),
+        action_schema: schema_hash(topology.action_meanings()),
+    }
+}
+
+/// Clusters of a run.
+pub(super) fn new_task(
+    topology: &Arc<Topology>,
+    config: &TrainConfig,
+    num_envs: usize,
+    staggered: bool,
+) -> Result<ClusterTask, TrainError> {
+    ClusterTask::new(topology.clone(), num_envs, config.threads, staggered)
+        .map_err(|error| TrainError::Usage(error.to_string()))
+}
+
+/// The constants of the scenario in a run's folder.
+pub(super) fn saved_topology(run: &Path) -> Result<Arc<Topology>, TrainError> {
+    let path = run.join("scenario.toml");
+    Topology::new(saved_scenario(&path)?).map_err(|error| TrainError::corrupt(&path, error))
 }
 
 fn saved_scenario(path: &Path) -> Result<Scenario, TrainError> {
