@@ -9,6 +9,7 @@ use thiserror::Error;
 use crate::{
     Agent, NoOp, Oracle, PerEnvironment, Planner, PlannerConfig, Policy, PrivilegedPolicy, RandomPolicy,
     ThresholdRules, ThresholdRulesConfig,
+    approval::ActionRecord,
     bandit::{Bandit, BanditConfig, BanditError},
     calibrated_rules::{CalibratedAgent, CalibratedConfig, CalibratedError, calibrated_for},
     planner::PlannerError,
@@ -139,6 +140,10 @@ impl Policy for Renamed {
 
     fn reason(&self, row: usize) -> Option<String> {
         self.policy.reason(row)
+    }
+
+    fn action_history(&self, row: usize) -> Option<&[ActionRecord]> {
+        self.policy.action_history(row)
     }
 }
 
