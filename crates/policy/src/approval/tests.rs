@@ -186,7 +186,7 @@ fn only_pending_actions_can_be_decided_on_and_once() -> Outcome {
     let Proposed::New(second) = queue.propose(0, proposal(2)) else { return Err("not new".into()) };
     queue.reject_action(&first, "a deployment is going on", 5)?;
     let row = queue.get_action_history()[0].clone();
-    assert_eq!((row.status, row.reason.as_str()), (ActionStatus::Rejected, "a deployment is going on"));
+    assert_eq!((row.status, row.reason.as_str()), (ActionStatus::Rejected, "test; a deployment is going on"));
     let error = queue.approve_action(&first, 5);
     assert_eq!(error, Err(ApprovalError::NotPending { id: first, status: "rejected" }));
     queue.approve_action(&second, 5)?;
