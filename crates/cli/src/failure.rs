@@ -11,7 +11,9 @@ use microcloud_eval::{
     EvaluationError, LogFormat, experiment::ExperimentError, instructions::InstructionError, oats::OatsError,
     start_logging,
 };
-use microcloud_policy::{RegistryError, network::CheckpointError};
+use microcloud_policy::{
+    RegistryError, authority::AuthorityError, network::CheckpointError, policy_engine::PolicyFileError,
+};
 
 /// Why a command ends without having done what was asked.
 #[derive(Debug)]
@@ -59,6 +61,18 @@ impl From<ScenarioError> for Failure {
 impl From<RegistryError> for Failure {
     fn from(error: RegistryError) -> Self {
         Self::usage(error)
+    }
+}
+
+impl From<PolicyFileError> for Failure {
+    fn from(error: PolicyFileError) -> Self {
+        Self { exit_code: error.exit_code(), message: error.to_string() }
+    }
+}
+
+impl From<AuthorityError> for Failure {
+    fn from(error: AuthorityError) -> Self {
+        Self { exit_code: error.exit_code(), message: error.to_string() }
     }
 }
 

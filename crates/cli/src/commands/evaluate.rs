@@ -7,7 +7,7 @@ use microcloud_core::Split;
 use microcloud_eval::{Contender, EvaluationConfig, EvaluationReport, Recorder};
 use microcloud_policy::BASELINE_NAMES;
 
-use crate::{Destination, Failure, ProgressLine, contender, finish, load_scenarios, parse, print};
+use crate::{Destination, Failure, ProgressLine, arguments::in_range, contender, finish, load_scenarios, parse, print};
 
 /// Runs policies on the same levels and reports return, score, availability, detection and recovery.
 ///
@@ -19,8 +19,8 @@ use crate::{Destination, Failure, ProgressLine, contender, finish, load_scenario
 )]
 struct Arguments {
     /// Baselines (no-op, threshold-rules, oracle, …; `all` stands for every one), YAML files or folders under policies/,
-    /// checkpoint or run folders; approval(SECONDS):POLICY has its actions approved after a delay, authority(ROLE.toml):POLICY
-    /// limits them to a role's
+    /// checkpoint or run folders; approval(SECONDS[,ROLE.toml][,COOLDOWN]):POLICY has its actions approved after a delay,
+    /// authority(ROLE.toml):POLICY limits them to a role's
     #[arg(required = true, value_name = "POLICY")]
     policies: Vec<String>,
     /// Built-in scenario, TOML file, or `all`; repeatable
@@ -30,17 +30,17 @@ struct Arguments {
     #[arg(long, default_value = "test")]
     split: Split,
     /// Levels with faults
-    #[arg(long, default_value_t = 200)]
-    episodes: usize,
+    #[arg(long, default_value_t = 200, allow_negative_numbers = true)]
+    episodes: i64,
     /// Levels without faults
-    #[arg(long, default_value_t = 50)]
-    control_episodes: usize,
+    #[arg(long, default_value_t = 50, allow_negative_numbers = true)]
+    control_episodes: i64,
     /// Draws the levels
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Threads; 0 takes as many as the machine has
-    #[arg(long, default_value_t = 0)]
-    threads: usize,
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
+    threads: i64,
     /// Write the report here as JSON; `-` is standard output, and nothing else is printed there
     #[arg(long, value_name = "FILE")]
     json: Option<String>,
@@ -58,15 +58,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 }
 
 fn evaluate(arguments: &Arguments) -> Result<(), Failure> {
-    for (key, value, least, most) in [
-        ("episodes", arguments.episodes, 1, 1_000_000),
-        ("control-episodes", arguments.control_episodes, 0, 1_000_000),
-        ("threads", arguments.threads, 0, 1024),
-    ] {
-        if !(least..=most).contains(&value) {
-            return Err(Failure::usage(format!("--{key} {value}; allowed: {least} to {most}")));
-        }
-    }
+    let episodes = in_range("episodes", arguments.episodes, 1, 1_000_000)?;
+    let control_episodes = in_range("control-episodes", arguments.control_episodes, 0, 1_000_000)?;
+    let threads = in_range("threads", arguments.threads, 0, 1024)?;
     let json = arguments.json.as_deref().map(Destination::from);
     let topologies = load_scenarios(&arguments.scenario)?;
     let contenders = policies(&arguments.policies);
@@ -78,13 +72,7 @@ fn evaluate(arguments: &Arguments) -> Result<(), Failure> {
         destination.check()?;
     }
     let recorder = arguments.record.as_deref().map(Recorder::new).transpose()?;
-    let config = EvaluationConfig {
-        split: arguments.split,
-        episodes: arguments.episodes,
-        control_episodes: arguments.control_episodes,
-        seed: arguments.seed,
-        threads: arguments.threads,
-    };
+    let config = EvaluationConfig { split: arguments.split, episodes, control_episodes, seed: arguments.seed, threads };
     let progress = ProgressLine::new(config.total_episodes(topologies.len(), &contenders), "episodes")?;
     let report = microcloud_eval::evaluate(&config, &topologies, &contenders, recorder.as_ref(), &progress);
     progress.clear();
