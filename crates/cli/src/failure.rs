@@ -8,8 +8,8 @@ use std::{
 
 use microcloud_core::ScenarioError;
 use microcloud_eval::{
-    EvaluationError, LogFormat, experiment::ExperimentError, instructions::InstructionError, oats::OatsError,
-    start_logging,
+    EvaluationError, LogFormat, comparison::ComparisonError, experiment::ExperimentError,
+    instructions::InstructionError, oats::OatsError, start_logging,
 };
 use microcloud_policy::{RegistryError, network::CheckpointError};
 
@@ -84,6 +84,12 @@ impl From<ExperimentError> for Failure {
             ExperimentError::Evaluation(error) => error.into(),
             _ => Self { exit_code: error.exit_code(), message: error.to_string() },
         }
+    }
+}
+
+impl From<ComparisonError> for Failure {
+    fn from(error: ComparisonError) -> Self {
+        Self { exit_code: error.exit_code(), message: error.to_string() }
     }
 }
 
