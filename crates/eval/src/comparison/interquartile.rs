@@ -23,7 +23,7 @@ mod tests {
         assert_eq!(iqm(&[3.0, -100.0, 5.0, 2.0, 1000.0, 6.0, 1.0, 7.0]), Some(4.0));
         // scipy.stats.trim_mean([1, 2, 3, 4, 100], 0.25) is 3: one of five values is left out at each end.
         assert_eq!(iqm(&[100.0, 1.0, 2.0, 4.0, 3.0]), Some(3.0));
-        // scipy.stats.trim_mean(range(10), 0.25) is 4.5, and of the squares of 0 to 9 it is 142 / 6... (4 to 49).
+        // scipy.stats.trim_mean(range(10), 0.25) is 4.5: two of ten values are left out at each end.
         assert_eq!(iqm(&(0..10).map(f64::from).collect::<Vec<_>>()), Some(4.5));
         let squares: Vec<f64> = (0..10).map(|value| f64::from(value * value)).collect();
         assert_eq!(iqm(&squares), Some((4.0 + 9.0 + 16.0 + 25.0 + 36.0 + 49.0) / 6.0));

@@ -31,11 +31,13 @@ impl Comparison {
             for evaluation in &scenario.evaluations {
                 let title = format!("## {}, {} levels", escape(&scenario.scenario), escape(&evaluation.split));
                 section(&mut page, &title, words::STANDINGS, &standings(evaluation, &self.reference));
-                for (what, distributions) in [("Detected", &evaluation.detection), ("Recovered", &evaluation.recovery)]
-                {
+                for (what, said, distributions) in [
+                    ("Detected", words::DETECTION, &evaluation.detection),
+                    ("Recovered", words::RECOVERY, &evaluation.recovery),
+                ] {
                     if !distributions.is_empty() {
                         let title = format!("### {what} after the onset");
-                        section(&mut page, &title, words::TIMES, &shares(distributions));
+                        section(&mut page, &title, said, &shares(distributions));
                     }
                 }
             }

@@ -15,8 +15,8 @@ overflow-wrap:anywhere}h2{margin-top:2.5rem;border-bottom:1px solid #ddd}p,li{ma
 table{border-collapse:collapse;margin:1rem 0;font-size:13px;font-variant-numeric:tabular-nums}\
 th,td{border-bottom:1px solid #ddd;padding:.3rem .6rem;text-align:right;vertical-align:top;white-space:nowrap}\
 th{background:#f5f5f5;vertical-align:bottom}th.figure{white-space:normal;min-width:4.5rem}\
-.name{text-align:left}td.name{white-space:normal;min-width:7rem}\
-.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,330px),1fr));gap:.5rem 1rem}\
+.name{text-align:left}td.name{white-space:normal;min-width:9rem}th,td{overflow-wrap:break-word}\
+.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,420px),1fr));gap:.5rem 1rem}\
 figure{margin:0}figcaption{font-size:13px;font-weight:600}.chart{width:100%;max-width:560px;height:auto}\
 .legend{list-style:none;padding:0;margin:.5rem 0;font-size:13px;display:flex;flex-wrap:wrap;gap:.2rem 1.2rem}\
 .swatch{vertical-align:middle;margin-right:.4rem}.words{color:#555;font-size:13px}.notes{background:#fff6e0;\
@@ -78,14 +78,17 @@ impl Comparison {
     fn times(&self, evaluation: &Standings, styles: &Styles) -> Result<String, ComparisonError> {
         let mut charts = Vec::new();
         let mut tables = String::new();
-        for (what, all) in [("detected", &evaluation.detection), ("recovered", &evaluation.recovery)] {
+        for (what, words, all) in [
+            ("detected", words::DETECTION, &evaluation.detection),
+            ("recovered", words::RECOVERY, &evaluation.recovery),
+        ] {
             let drawn: Vec<&Distribution> = all.iter().filter(|one| is_drawn(self, &one.policy)).collect();
             if !drawn.is_empty() {
                 charts.push((format!("Share {what}"), figures::distributions(&drawn, what, styles)?));
             }
             if !all.is_empty() {
                 let _ = writeln!(tables, "<h4>Share of levels {what}</h4>");
-                tables += &table(&shares(all));
+                tables += &explained(words, &shares(all));
             }
         }
         if tables.is_empty() {
@@ -93,11 +96,7 @@ impl Comparison {
         }
         let names = evaluation.recovery.iter().map(|one| one.policy.as_str()).filter(|name| is_drawn(self, name));
         let pictures = pictures(&charts, names, styles);
-        Ok(format!(
-            "<h3>Time to detect and to recover, {} levels</h3>\n<p class=\"words\">{}</p>\n{pictures}{tables}",
-            escape(&evaluation.split),
-            words::TIMES
-        ))
+        Ok(format!("<h3>Time to detect and to recover, {} levels</h3>\n{pictures}{tables}", escape(&evaluation.split)))
     }
 }
 

@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn mann_whitneys_u_is_that_of_their_paper() {
+    fn mann_whitneys_u_is_that_of_scipys_manual() {
         // scipy.stats.mannwhitneyu([19, 22, 16, 29, 24], [20, 11, 17, 12]) has U = 17 of 20 pairs, as its manual says.
         assert_eq!(wins(&[19.0, 22.0, 16.0, 29.0, 24.0], &[20.0, 11.0, 17.0, 12.0]), 17.0 / 20.0);
     }

@@ -22,13 +22,23 @@ impl Table {
 
 /// A number with so many decimals, and a dash where there is none.
 pub(super) fn figure(value: Option<f64>, decimals: usize) -> String {
-    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.decimals$}"))
+    value.map_or_else(|| "-".to_owned(), |value| rounded(value, decimals))
+}
+
+/// A number with so many decimals; what rounds to zero has no sign.
+fn rounded(value: f64, decimals: usize) -> String {
+    let text = format!("{value:.decimals$}");
+    let is_zero = text.bytes().all(|byte| matches!(byte, b'-' | b'0' | b'.'));
+    if is_zero { text.trim_start_matches('-').to_owned() } else { text }
 }
 
 /// A number with its interval.
 pub(super) fn estimate(estimate: &Estimate, decimals: usize) -> String {
     match (estimate.value, estimate.ci95) {
-        (Some(value), Some([low, high])) => format!("{value:.decimals$} [{low:.decimals$}, {high:.decimals$}]"),
+        (Some(value), Some([low, high])) => {
+            let [value, low, high] = [value, low, high].map(|number| rounded(number, decimals));
+            format!("{value} [{low}, {high}]")
+        }
         (value, _) => figure(value, decimals),
     }
 }
@@ -45,9 +55,7 @@ pub(super) fn steps(value: f64) -> String {
 
 /// A number without zeros at its end.
 pub(super) fn plain(value: f64) -> String {
-    let text = format!("{value:.2}");
-    let text = text.trim_end_matches('0').trim_end_matches('.');
-    if text == "-0" { "0".to_owned() } else { text.to_owned() }
+    rounded(value, 2).trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// A run a row.
@@ -171,7 +179,8 @@ mod tests {
         assert_eq!((steps(12_000_000.0), steps(8192.0), steps(500.0)), ("12M".into(), "8.19k".into(), "500".into()));
         assert_eq!(estimate(&Estimate { value: Some(0.5), ci95: Some([0.25, 0.75]) }, 2), "0.50 [0.25, 0.75]");
         assert_eq!(estimate(&Estimate { value: Some(0.5), ci95: None }, 1), "0.5");
-        assert_eq!((figure(None, 2), plain(-0.001)), ("-".into(), "0".into()));
+        assert_eq!((figure(None, 2), plain(-0.001), plain(-0.5)), ("-".into(), "0".into(), "-0.5".into()));
+        assert_eq!((figure(Some(-0.004), 2), figure(Some(100.0), 0)), ("0.00".into(), "100".into()));
     }
 
     #[test]
