@@ -7,6 +7,8 @@ use crate::statistics::quantile;
 const POINTS: usize = 101;
 /// Share of the scores at each end that a profile need not reach: single levels can lie far below no-op.
 const ENDS: f64 = 0.01;
+/// Below no-op, so that a run that equals it shows where it falls.
+const LEAST: f64 = -0.1;
 
 /// Shares of runs for each group.
 pub(super) fn run_profiles(tasks: &[&Task], groups: &[String], seed: u64) -> Vec<Profile> {
@@ -72,7 +74,7 @@ pub(super) fn level_profiles(tasks: &[&Task], groups: &[String], seed: u64) -> V
 /// Equally spaced scores that reach over 0, 1 and all but the outermost of the values.
 fn taus(mut values: Vec<f64>) -> Vec<f64> {
     values.sort_unstable_by(f64::total_cmp);
-    let low = quantile(&values, ENDS).unwrap_or(0.0).min(0.0);
+    let low = quantile(&values, ENDS).unwrap_or(0.0).min(LEAST);
     let high = quantile(&values, 1.0 - ENDS).unwrap_or(1.0).max(1.0);
     (0..POINTS).map(|place| low + (high - low) * place as f64 / (POINTS - 1) as f64).collect()
 }
@@ -140,6 +142,6 @@ mod tests {
     fn taus_reach_over_no_op_oracle_and_the_scores() {
         let tau = taus(vec![-2.0, 0.5, 3.0]);
         assert!(tau[0] < 0.0 && tau[100] > 1.0 && tau.windows(2).all(|pair| pair[0] < pair[1]));
-        assert_eq!((taus(vec![0.5])[0], taus(vec![0.5])[100]), (0.0, 1.0));
+        assert_eq!((taus(vec![0.5])[0], taus(vec![0.5])[100]), (LEAST, 1.0));
     }
 }
