@@ -8,8 +8,8 @@ use std::{
 
 use microcloud_core::ScenarioError;
 use microcloud_eval::{
-    EvaluationError, LogFormat, experiment::ExperimentError, instructions::InstructionError, oats::OatsError,
-    start_logging,
+    EvaluationError, LogFormat, comparison::ComparisonError, experiment::ExperimentError,
+    instructions::InstructionError, oats::OatsError, start_logging,
 };
 use microcloud_policy::{
     RegistryError, authority::AuthorityError, network::CheckpointError, policy_engine::PolicyFileError,
@@ -98,6 +98,12 @@ impl From<ExperimentError> for Failure {
             ExperimentError::Evaluation(error) => error.into(),
             _ => Self { exit_code: error.exit_code(), message: error.to_string() },
         }
+    }
+}
+
+impl From<ComparisonError> for Failure {
+    fn from(error: ComparisonError) -> Self {
+        Self { exit_code: error.exit_code(), message: error.to_string() }
     }
 }
 

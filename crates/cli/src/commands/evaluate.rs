@@ -4,7 +4,7 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::Parser;
 use microcloud_core::Split;
-use microcloud_eval::{Contender, EvaluationConfig, EvaluationReport, Recorder};
+use microcloud_eval::{Contender, EvaluationConfig, EvaluationLevels, EvaluationReport, Recorder};
 use microcloud_policy::BASELINE_NAMES;
 
 use crate::{Destination, Failure, ProgressLine, arguments::in_range, contender, finish, load_scenarios, parse, print};
@@ -41,7 +41,12 @@ struct Arguments {
     /// Threads; 0 takes as many as the machine has
     #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     threads: i64,
-    /// Write the report here as JSON; `-` is standard output, and nothing else is printed there
+    /// Add every policy's difference to this one, with the interval of a bootstrap over the levels that both play; it is
+    /// played too where it is not among the policies
+    #[arg(long, value_name = "POLICY")]
+    against: Option<String>,
+    /// Write the report here as JSON, and what each level came to beside it (out_levels.json for out.json); `-` is
+    /// standard output, and nothing else is printed there
     #[arg(long, value_name = "FILE")]
     json: Option<String>,
     /// Write the table here as a Markdown page that names its command; `-` is standard output
@@ -64,7 +69,13 @@ fn evaluate(arguments: &Arguments) -> Result<(), Failure> {
     let json = arguments.json.as_deref().map(Destination::from);
     let topologies = load_scenarios(&arguments.scenario)?;
     let contenders = policies(&arguments.policies);
-    let contenders = contenders.iter().map(|policy| contender(policy)).collect::<Result<Vec<Contender>, _>>()?;
+    let mut contenders = contenders.iter().map(|policy| contender(policy)).collect::<Result<Vec<Contender>, _>>()?;
+    let against = arguments.against.as_deref().map(contender).transpose()?;
+    if let Some(against) = &against
+        && contenders.iter().all(|contender| contender.name() != against.name())
+    {
+        contenders.push(against.clone());
+    }
     once("policy", contenders.iter().map(Contender::name))?;
     once("scenario", topologies.iter().map(|topology| topology.scenario().name.as_str()))?;
     let markdown = arguments.markdown.as_deref().map(Destination::from);
@@ -76,8 +87,15 @@ fn evaluate(arguments: &Arguments) -> Result<(), Failure> {
     let progress = ProgressLine::new(config.total_episodes(topologies.len(), &contenders), "episodes")?;
     let report = microcloud_eval::evaluate(&config, &topologies, &contenders, recorder.as_ref(), &progress);
     progress.clear();
-    let report = report?;
+    let mut report = report?;
+    if let Some(against) = &against {
+        report.compare_with(against.name()).map_err(Failure::usage)?;
+    }
     if let Some(json) = &json {
+        // The levels first: where the report stands, they do.
+        if let Some(levels) = json.beside(EvaluationLevels::beside) {
+            levels.write(&report.levels.to_json())?;
+        }
         json.write(&report.to_json())?;
     }
     if let Some(markdown) = &markdown {
@@ -105,10 +123,11 @@ fn page(arguments: &Arguments, report: &EvaluationReport) -> String {
     let (split, seed) = (arguments.split, arguments.seed);
     let (episodes, control) = (arguments.episodes, arguments.control_episodes);
     let policies = arguments.policies.join(" ");
+    let against = arguments.against.as_ref().map(|policy| format!(" --against {policy}")).unwrap_or_default();
     format!(
         "# Policies compared\n\n\
          Written by `cargo run --bin evaluate -- {policies}{scenarios} --split {split} --episodes {episodes} \
-         --control-episodes {control} --seed {seed} --markdown FILE`.\n\n\
+         --control-episodes {control} --seed {seed}{against} --markdown FILE`.\n\n\
          Every policy plays the same levels of a scenario, {episodes} with a fault and {control} without, of the split \
          `{split}`. The score is 0 for no-op and 1 for oracle, a reference that knows the faults; it is missing where \
          oracle does not beat no-op for certain. Intervals are 95 % bootstraps over levels.\n\n{}",
