@@ -76,7 +76,7 @@ impl VectorTask for Free {
         for (env, action) in actions.iter().enumerate() {
             buffers.rewards[env] = (*action % 3) as f64 - 1.0;
             buffers.terminated[env] = false;
-            buffers.truncated[env] = (self.steps + env) % 200 == 0;
+            buffers.truncated[env] = (self.steps + env).is_multiple_of(200);
         }
         self.observe(buffers.observations);
         buffers.final_observations.copy_from_slice(buffers.observations);

@@ -9,3 +9,4 @@ mod kills;
 mod learning;
 mod library;
 mod run_folder;
+mod small_tasks;
