@@ -35,6 +35,7 @@ pub use report::{
     Standing, Standings,
 };
 
+use microcloud_policy::nearest_name;
 use run::{Inputs, identity};
 use task::Task;
 
@@ -66,6 +67,7 @@ pub fn compare(paths: &[PathBuf], config: &ComparisonConfig) -> Result<Compariso
     let of_runs = group::groups(&inputs.runs, &config.group_by)?;
     let (tasks, mut notes) = task::tasks(&inputs, &of_runs);
     notes.extend(oddities(&inputs, &of_runs));
+    notes.extend(missing_reference(&tasks, &config.reference));
     let runs = run_rows(&inputs, &of_runs, &tasks);
     let mut groups: Vec<String> = Vec::new();
     for run in &runs {
@@ -160,6 +162,22 @@ fn run_rows(inputs: &Inputs, groups: &[String], tasks: &[Task]) -> Vec<RunRow> {
         }
     }
     rows
+}
+
+/// Where differences are missing because the policy that they are to was not played, and the name that is nearest to it.
+fn missing_reference(tasks: &[Task], reference: &str) -> Option<String> {
+    let played: Vec<&str> = tasks
+        .iter()
+        .flat_map(|task| &task.sets)
+        .flat_map(|set| set.baselines.iter().map(|policy| policy.policy.as_str()))
+        .collect();
+    let nearest = nearest_name(reference, played.iter().copied()).map(|name| format!("; did you mean `{name}`?"));
+    (!played.is_empty() && !played.contains(&reference)).then(|| {
+        format!(
+            "There are no differences to `{reference}`: no evaluation played it{}",
+            nearest.unwrap_or(".".to_owned())
+        )
+    })
 }
 
 /// What is odd about the runs: seeds that are there twice, scenarios that changed between runs.

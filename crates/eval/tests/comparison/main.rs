@@ -136,6 +136,16 @@ fn without_levels_the_figures_stand_and_the_differences_do_not() -> Outcome {
 }
 
 #[test]
+fn a_reference_that_nobody_played_is_noted_with_the_nearest() -> Outcome {
+    let toy = Toy::new()?;
+    let config = ComparisonConfig { reference: "calibrated-rule".into(), ..ComparisonConfig::default() };
+    let report = compare(&[toy.run("ppo", 1, Some(6.0))?], &config)?;
+    assert!(report.notes[0].contains("did you mean `calibrated-rules`?"), "{:?}", report.notes);
+    assert!(compared(&[toy.root().join("ppo-1")])?.notes.is_empty());
+    Ok(())
+}
+
+#[test]
 fn censored_recoveries_raise_no_share() -> Outcome {
     let toy = Toy::new()?;
     let report = compared(&four_runs(&toy)?)?;
