@@ -9,6 +9,7 @@ COMMANDS = {
     "evaluate": "runs policies on the same levels and reports return, score, detection and recovery",
     "scenario": "lists, shows, checks and generates scenarios, and validates the simulator",
     "experiment": "injects one fault after another and reports detection and recovery",
+    "report": "compares runs over seeds and levels, as HTML, Markdown or JSON",
     "bench": "measures how fast environments step",
 }
 

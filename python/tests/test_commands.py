@@ -28,7 +28,7 @@ def run(*words: str, folder: Path, code: int = 0) -> str:
 
 def test_help_lists_the_commands_and_each_has_its_own(tmp_path: Path) -> None:
     text = run("--help", folder=tmp_path)
-    for command in ("train", "evaluate", "scenario", "experiment", "bench"):
+    for command in ("train", "evaluate", "scenario", "experiment", "report", "bench"):
         assert f"\n  {command} " in text
         assert "Example:\n" in run(command, "--help", folder=tmp_path)
     words = text.split("Example:\n")[1].split()

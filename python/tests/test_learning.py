@@ -198,7 +198,7 @@ def test_a_run_returns_its_folder_and_its_evaluation_and_prints_nothing(
     assert run.evaluation is not None
     assert run.evaluation == json.loads((run.run_dir / "evaluation.json").read_text())
     names = [row["policy"] for row in run.evaluation["rows"]]
-    assert names == ["no-op", "random", "threshold-rules", "oracle", f"ppo:{run.run_dir}"]
+    assert names == ["no-op", "random", "threshold-rules", "calibrated-rules", "oracle", f"ppo:{run.run_dir}"]
     assert [snapshot["step"] for snapshot in told] == [128, 256, 384, 512]
     assert {"total_steps", "seconds_left", "charts/SPS", "losses/policy_loss"} < set(told[0])
     manifest = json.loads((run.run_dir / "manifest.json").read_text())

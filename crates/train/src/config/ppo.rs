@@ -38,6 +38,8 @@ pub struct PpoConfig {
     pub update_epochs: usize,
     /// Clipping of the probability ratio, and of the value's change.
     pub clip_coef: f64,
+    /// Whether that falls linearly to zero over the run.
+    pub anneal_clip: bool,
     /// Whether advantages are normalised per minibatch.
     pub norm_adv: bool,
     /// Whether the value's loss is clipped.
@@ -79,6 +81,7 @@ impl Default for PpoConfig {
             num_minibatches: 4,
             update_epochs: 4,
             clip_coef: 0.2,
+            anneal_clip: false,
             norm_adv: true,
             clip_vloss: true,
             ent_coef: 0.001,

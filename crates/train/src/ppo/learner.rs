@@ -122,13 +122,15 @@ impl Learner for PpoLearner {
 
     fn iterate(&mut self) -> Result<Iteration, TrainError> {
         let remaining = 1.0 - self.iteration as f64 / self.num_iterations.max(1) as f64;
-        let learning_rate = self.config.learning_rate * if self.config.anneal_lr { remaining } else { 1.0 };
+        let annealed = |value: f64, anneals: bool| if anneals { value * remaining } else { value };
+        let learning_rate = annealed(self.config.learning_rate, self.config.anneal_lr);
+        let clip_coef = annealed(self.config.clip_coef, self.config.anneal_clip);
         let (layout, parameters) = (self.ppo.layout(), self.ppo.parameters());
         let player = Player { layout, parameters, normalizer: self.network.normalizer() };
         let episodes = self.collector.collect(&player, &mut self.rollout, self.iteration);
         let episodes = episodes.map_err(|what| self.diverged(what))?;
         self.rollout.compute_advantages(self.config.gamma as f32, self.config.gae_lambda as f32);
-        let update = self.ppo.update(&self.rollout, learning_rate, self.seed, self.iteration);
+        let update = self.ppo.update(&self.rollout, learning_rate, clip_coef, self.seed, self.iteration);
         let update = update.map_err(|what| self.diverged(what))?;
         let normalizer = if self.config.norm_obs {
             self.collector.moments().normalizer()

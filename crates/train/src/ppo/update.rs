@@ -80,7 +80,7 @@ impl Ppo {
         (self.parameters, self.optimizer) = (parameters, optimizer);
     }
 
-    /// Improves the policy on a rollout whose advantages are computed.
+    /// Improves the policy on a rollout whose advantages are computed; `clip_coef` stands for the configuration's.
     ///
     /// # Errors
     /// What was found not to be finite.
@@ -88,9 +88,11 @@ impl Ppo {
         &mut self,
         rollout: &Rollout,
         learning_rate: f64,
+        clip_coef: f64,
         seed: u64,
         iteration: u64,
     ) -> Result<UpdateDiagnostics, String> {
+        self.config.clip_coef = clip_coef;
         // With memory, samples go together by environment.
         let sequences = self.layout.spec().memory > 0;
         let mut items: Vec<usize> = (0..if sequences { rollout.num_envs } else { rollout.rows() }).collect();
