@@ -90,7 +90,7 @@ impl Arguments {
         let numbers = [
             ("--total-timesteps", "total_timesteps", self.total_timesteps),
             ("--seed", "seed", self.seed),
-            ("--num-envs", "ppo.num_envs", self.num_envs),
+            ("--num-envs", "num_envs", self.num_envs),
             ("--threads", "threads", self.threads),
             ("--checkpoint-every", "checkpoint_every", self.checkpoint_every),
             ("--eval-every", "eval_every", self.eval_every),

@@ -8,6 +8,7 @@ mod cluster_task;
 mod collector;
 pub mod command;
 mod config;
+mod dqn;
 mod error;
 mod evaluation;
 mod initialization;
@@ -18,11 +19,16 @@ mod ppo;
 mod random;
 mod rollout;
 pub mod run;
+mod schedule;
 mod task;
 
 pub use cluster_task::ClusterTask;
 pub use collector::{Collector, Episode};
-pub use config::{ConfigSources, DEFAULT_TOTAL_TIMESTEPS, PpoConfig, TrainConfig};
+pub use config::{ConfigSources, DEFAULT_TOTAL_TIMESTEPS, DqnConfig, PpoConfig, TrainConfig};
+pub use dqn::{
+    DrawnRows, Exploration, NextValues, PrioritizedRows, Replay, ReplayShape, ReplayStep, RewardScale, SumTree,
+    TdErrors, TdLoss, TransitionBatch, bootstrap,
+};
 pub use error::TrainError;
 pub use evaluation::play_greedily;
 pub use learner::{Iteration, Learner, SavedLearner};
@@ -31,4 +37,5 @@ pub use parameters::{Linear, Parameters};
 pub use ppo::{Adam, Moments, Ppo, Shard, ShardResult, UpdateDiagnostics};
 pub use random::RandomStream;
 pub use rollout::Rollout;
+pub use schedule::linear;
 pub use task::{TaskBuffers, VectorTask};

@@ -1,11 +1,13 @@
 //! What a run is configured by: built-in values, then a TOML file, then flags, then `--set`.
 
+mod dqn;
 mod ppo;
 mod ranges;
 mod resolve;
 
 use serde::{Deserialize, Serialize};
 
+pub use dqn::DqnConfig;
 pub use ppo::PpoConfig;
 pub use resolve::ConfigSources;
 
@@ -42,6 +44,8 @@ pub struct TrainConfig {
     pub final_control_episodes: usize,
     /// Hyper-parameters of PPO.
     pub ppo: PpoConfig,
+    /// Hyper-parameters of DQN.
+    pub dqn: DqnConfig,
 }
 
 impl Default for TrainConfig {
@@ -58,6 +62,7 @@ impl Default for TrainConfig {
             final_episodes: 200,
             final_control_episodes: 50,
             ppo: PpoConfig::default(),
+            dqn: DqnConfig::default(),
         }
     }
 }
@@ -65,7 +70,7 @@ impl Default for TrainConfig {
 impl TrainConfig {
     /// The whole configuration as TOML that reads back equal.
     pub fn to_toml(&self) -> String {
-        toml::to_string(self).expect("a configuration is numbers, strings and one table")
+        toml::to_string(self).expect("a configuration is numbers, strings and two tables")
     }
 
     /// Refuses values that no run can have, naming key, value and what is allowed.

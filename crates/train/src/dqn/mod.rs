@@ -1,0 +1,18 @@
+//! Deep Q-learning (Mnih et al., 2015), with CleanRL's names.
+
+mod exploration;
+mod prioritized;
+mod replay;
+mod sum_tree;
+mod targets;
+mod transitions;
+
+pub use exploration::Exploration;
+pub use prioritized::{DrawnRows, PrioritizedRows};
+pub use replay::{Replay, ReplayShape, ReplayStep};
+pub use sum_tree::SumTree;
+pub use targets::{NextValues, TdErrors, TdLoss, bootstrap};
+pub use transitions::{RewardScale, TransitionBatch};
+
+#[cfg(test)]
+mod tests;
