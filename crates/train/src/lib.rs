@@ -27,7 +27,7 @@ pub use collector::{Collector, Episode};
 pub use config::{ConfigSources, DEFAULT_TOTAL_TIMESTEPS, DqnConfig, PpoConfig, TrainConfig};
 pub use dqn::{
     DrawnRows, Exploration, NextValues, PrioritizedRows, Replay, ReplayShape, ReplayStep, RewardScale, SumTree,
-    TdErrors, TdLoss, TransitionBatch, bootstrap,
+    TdErrors, TdLoss, TransitionBatch, bootstrap, read_replay, write_replay,
 };
 pub use error::TrainError;
 pub use evaluation::play_greedily;

@@ -3,6 +3,7 @@
 mod exploration;
 mod prioritized;
 mod replay;
+mod replay_file;
 mod sum_tree;
 mod targets;
 mod transitions;
@@ -10,6 +11,7 @@ mod transitions;
 pub use exploration::Exploration;
 pub use prioritized::{DrawnRows, PrioritizedRows};
 pub use replay::{Replay, ReplayShape, ReplayStep};
+pub use replay_file::{read_replay, write_replay};
 pub use sum_tree::SumTree;
 pub use targets::{NextValues, TdErrors, TdLoss, bootstrap};
 pub use transitions::{RewardScale, TransitionBatch};

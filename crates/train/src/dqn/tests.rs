@@ -27,6 +27,21 @@ struct Logged {
     final_action_masks: Vec<bool>,
 }
 
+impl Logged {
+    fn view(&self) -> ReplayStep<'_> {
+        ReplayStep {
+            observations: &self.observations,
+            action_masks: &self.action_masks,
+            actions: &self.actions,
+            rewards: &self.rewards,
+            terminated: &self.terminated,
+            truncated: &self.truncated,
+            final_observations: &self.final_observations,
+            final_action_masks: &self.final_action_masks,
+        }
+    }
+}
+
 /// Return, discount, and, where it is not 0, next observation and mask.
 type Expected = (f64, f64, Option<(Vec<f32>, Vec<bool>)>);
 
@@ -51,16 +66,7 @@ impl Log {
             final_observations: (0..2 * NUM_ENVS).map(|_| random.uniform() as f32).collect(),
             final_action_masks: masks[NUM_ENVS * NUM_ACTIONS..].to_vec(),
         };
-        replay.push(&ReplayStep {
-            observations: &step.observations,
-            action_masks: &step.action_masks,
-            actions: &step.actions,
-            rewards: &step.rewards,
-            terminated: &step.terminated,
-            truncated: &step.truncated,
-            final_observations: &step.final_observations,
-            final_action_masks: &step.final_action_masks,
-        });
+        replay.push(&step.view());
         self.steps.push(step);
     }
 
@@ -230,4 +236,81 @@ fn even_draws_cover_all_complete_rows_evenly() {
         let share = drawn.rows.iter().filter(|drawn| **drawn == row).count() as f64 / 90_000.0;
         assert!((share - 1.0 / 9.0).abs() < 0.004, "{share}");
     }
+}
+
+/// A replay whose ring went round, with priorities of rows that were learned from.
+fn used_replay(log: &mut Log, steps: usize, n_step: usize, pushes: usize) -> (Replay, PrioritizedRows) {
+    let mut replay = replay(steps);
+    let mut priorities = PrioritizedRows::new(replay.shape().rows(), 0.6);
+    for push in 0..pushes {
+        log.push_into(&mut replay);
+        priorities.pushed(&replay, n_step);
+        if replay.drawable_rows(n_step) > 0 {
+            let row = replay.drawable_row(push % replay.drawable_rows(n_step));
+            priorities.update(&[row], &[push as f32 * 0.3]);
+        }
+    }
+    (replay, priorities)
+}
+
+#[test]
+fn a_replay_that_was_written_and_read_goes_on_bit_for_bit() {
+    for pushes in [0, 2, 12, 13, 100] {
+        let mut log = Log::new(11);
+        let (mut replay, mut priorities) = used_replay(&mut log, 12, 3, pushes);
+        let mut file = Vec::new();
+        write_replay(&replay, Some(&priorities), &mut file).unwrap();
+        let (mut read, restored) = read_replay(replay.shape(), 3, Some(0.6), &mut file.as_slice()).unwrap();
+        let mut restored = restored.unwrap();
+        assert_eq!((&read, &restored), (&replay, &priorities));
+        log.push_into(&mut replay);
+        priorities.pushed(&replay, 3);
+        read.push(&log.steps.last().unwrap().view());
+        restored.pushed(&read, 3);
+        assert_eq!((&read, &restored), (&replay, &priorities));
+
+        let mut file = Vec::new();
+        write_replay(&replay, None, &mut file).unwrap();
+        assert_eq!(read_replay(replay.shape(), 3, None, &mut file.as_slice()).unwrap(), (replay, None));
+    }
+}
+
+#[test]
+fn other_libraries_can_read_a_replay() {
+    let (replay, priorities) = used_replay(&mut Log::new(12), 12, 3, 30);
+    let mut file = Vec::new();
+    write_replay(&replay, Some(&priorities), &mut file).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&file).unwrap();
+    assert_eq!(tensors.len(), 11);
+    let rewards = tensors.tensor("rewards").unwrap();
+    assert_eq!(rewards.shape(), [12, NUM_ENVS]);
+    assert_eq!(rewards.data()[..4], replay.rewards[0].to_le_bytes());
+}
+
+#[test]
+fn a_damaged_replay_is_refused_or_is_another_sound_one() {
+    let (replay, priorities) = used_replay(&mut Log::new(13), 12, 3, 30);
+    let mut file = Vec::new();
+    write_replay(&replay, Some(&priorities), &mut file).unwrap();
+    let read = |bytes: &[u8]| read_replay(replay.shape(), 3, Some(0.6), &mut &*bytes);
+    for length in 0..file.len() {
+        assert!(read(&file[..length]).is_err(), "{length}");
+    }
+    assert!(read(&[file.as_slice(), &[0]].concat()).unwrap_err().contains("goes on"));
+    let mut batch = TransitionBatch::default();
+    for bit in 0..file.len() * 8 {
+        let mut damaged = file.clone();
+        damaged[bit / 8] ^= 1 << (bit % 8);
+        // A flipped bit of a payload is for the file's checksum; what is read must be fit for use all the same.
+        if let Ok((mut replay, priorities)) = read(&damaged) {
+            let rows: Vec<usize> = (0..replay.drawable_rows(3)).map(|index| replay.drawable_row(index)).collect();
+            replay.gather(&rows, 3, GAMMA, RewardScale::IDENTITY, &mut batch);
+            Log::new(1).push_into(&mut replay);
+            priorities.unwrap().pushed(&replay, 3);
+        }
+    }
+    let other = ReplayShape { steps: 11, ..replay.shape() };
+    assert!(read_replay(other, 3, Some(0.6), &mut file.as_slice()).unwrap_err().contains("12 steps"));
+    assert!(read_replay(replay.shape(), 4, Some(0.6), &mut file.as_slice()).unwrap_err().contains("priorities"));
+    assert!(read_replay(replay.shape(), 3, None, &mut file.as_slice()).unwrap_err().contains("tensors"));
 }
