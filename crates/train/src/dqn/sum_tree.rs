@@ -91,7 +91,7 @@ impl SumTree {
 
     /// Bytes of the nodes.
     pub fn bytes(&self) -> usize {
-        std::mem::size_of_val(self.nodes.as_slice())
+        size_of_val(self.nodes.as_slice())
     }
 }
 

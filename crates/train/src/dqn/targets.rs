@@ -11,17 +11,15 @@ pub enum TdLoss {
     Huber,
 }
 
-/// What the losses of a batch come to.
+/// What the losses of some transitions come to, which may be part of a batch.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TdErrors {
-    /// Mean of the weighted losses.
+    /// Sum of the weighted losses.
     pub loss: f64,
-    /// Mean value of the actions that were taken.
-    pub mean_value: f64,
+    /// Sum of the values of the actions that were taken.
+    pub values: f64,
     /// Value minus target of each transition, `[rows]`.
     pub errors: Vec<f32>,
-    /// Gradient of `loss` with respect to the action values, `[rows, num_actions]`.
-    pub gradient: Vec<f32>,
 }
 
 /// The next observations of a batch.
@@ -65,24 +63,33 @@ impl TdLoss {
 }
 
 impl TdErrors {
-    /// Compares the values `[rows, num_actions]` of the actions taken with their targets; `weights` are those of the draw.
-    pub fn compute(&mut self, values: &[f32], actions: &[usize], targets: &[f32], weights: &[f32], loss: TdLoss) {
-        let rows = actions.len().max(1);
-        let num_actions = values.len() / rows;
-        self.errors.clear();
-        self.gradient.clear();
-        self.gradient.resize(values.len(), 0.0);
-        let (mut total, mut sum) = (0.0, 0.0);
+    /// Adds transitions, whose values `[rows, num_actions]` are compared with their targets at the actions taken; `weights` are
+    /// those of the draw. Writes the gradient of the weighted losses times `scale`, which is one over the batch's size for its
+    /// mean, to `gradient`, `[rows, num_actions]` of zeros.
+    pub fn add(
+        &mut self,
+        values: &[f32],
+        gradient: &mut [f32],
+        (actions, targets, weights): (&[usize], &[f32], &[f32]),
+        loss: TdLoss,
+        scale: f32,
+    ) {
+        let num_actions = values.len() / actions.len().max(1);
         for (row, &action) in actions.iter().enumerate() {
             let position = row * num_actions + action;
             let error = values[position] - targets[row];
             let (value, slope) = loss.of(error);
-            total += f64::from(weights[row] * value);
-            sum += f64::from(values[position]);
-            self.gradient[position] = weights[row] * slope / rows as f32;
+            self.loss += f64::from(weights[row] * value);
+            self.values += f64::from(values[position]);
+            gradient[position] = weights[row] * slope * scale;
             self.errors.push(error);
         }
-        (self.loss, self.mean_value) = (total / rows as f64, sum / rows as f64);
+    }
+
+    /// Forgets all transitions.
+    pub fn clear(&mut self) {
+        (self.loss, self.values) = (0.0, 0.0);
+        self.errors.clear();
     }
 }
 
@@ -125,24 +132,29 @@ mod tests {
         assert_eq!(TdLoss::Squared.of(-3.0), (4.5, -3.0));
         let (actions, expected, weights) = ([1, 0, 2], [1.0, -2.0, 0.25], [1.0, 0.5, 0.25]);
         let mut values = [0.0, 1.5, 9.0, 2.0, 9.0, 9.0, 9.0, 9.0, 0.75];
+        let third = 1.0 / 3.0;
         for loss in [TdLoss::Huber, TdLoss::Squared] {
-            let mut td = TdErrors::default();
-            td.compute(&values, &actions, &expected, &weights, loss);
+            let add = |values: &[f32], gradient: &mut [f32]| {
+                let mut td = TdErrors::default();
+                td.add(values, gradient, (&actions, &expected, &weights), loss, third);
+                td
+            };
+            let mut gradient = [0.0; 9];
+            let td = add(&values, &mut gradient);
             assert_eq!(td.errors, [0.5, 4.0, 0.5]);
-            assert!((td.mean_value - 4.25 / 3.0).abs() < 1e-6);
+            assert!((td.values - 4.25).abs() < 1e-6);
             let far = if loss == TdLoss::Huber { 3.5 } else { 8.0 };
-            assert!((td.loss - (0.125 + 0.5 * far + 0.25 * 0.125) / 3.0).abs() < 1e-6);
+            assert!((td.loss - (0.125 + 0.5 * far + 0.25 * 0.125)).abs() < 1e-6);
             for position in 0..values.len() {
-                let mut at = |change: f32| {
+                let mut mean = |change: f32| {
                     let before = values[position];
                     values[position] += change;
-                    let mut td = TdErrors::default();
-                    td.compute(&values, &actions, &expected, &weights, loss);
+                    let loss = add(&values, &mut [0.0; 9]).loss / 3.0;
                     values[position] = before;
-                    td.loss
+                    loss
                 };
-                let difference = (at(1e-2) - at(-1e-2)) / 2e-2;
-                assert!((difference - f64::from(td.gradient[position])).abs() < 1e-4, "{loss:?} {position}");
+                let difference = (mean(1e-2) - mean(-1e-2)) / 2e-2;
+                assert!((difference - f64::from(gradient[position])).abs() < 1e-4, "{loss:?} {position}");
             }
         }
     }
