@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use microcloud_core::{Split, StepBuffers, Topology, VectorEnvironment, VectorError};
+use microcloud_core::{LevelDraws, Split, StepBuffers, Topology, VectorEnvironment, VectorError};
+use serde::{Deserialize, Serialize};
 
 use crate::task::{TaskBuffers, VectorTask};
 
@@ -13,8 +14,26 @@ pub struct ClusterTask {
     sums: Sums,
 }
 
+/// More episodes than any run draws.
+const MOST_DRAWN: u64 = 1 << 40;
+
+/// A saved batch.
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    sums: Sums,
+    rows: Vec<SavedRow>,
+}
+
+/// A saved environment of a batch.
+#[derive(Serialize, Deserialize)]
+struct SavedRow {
+    snapshot: Vec<u8>,
+    draws: LevelDraws,
+    ended: bool,
+}
+
 /// What the last decisions added up to.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 struct Sums {
     offered: f64,
     bad: f64,
@@ -54,6 +73,13 @@ impl ClusterTask {
             cluster.observe(&mut observations[index * width..(index + 1) * width]);
             cluster.action_mask(&mut action_masks[index * num_actions..(index + 1) * num_actions]);
         }
+    }
+}
+
+impl Sums {
+    fn is_finite(&self) -> bool {
+        let Self { offered, bad, p99_ms, replicas, actions, decisions } = *self;
+        [offered, bad, p99_ms, replicas, actions, decisions].iter().all(|sum| sum.is_finite())
     }
 }
 
@@ -104,6 +130,41 @@ impl VectorTask for ClusterTask {
         }
     }
 
+    fn save(&self) -> Vec<u8> {
+        let rows = self.clusters.environments().iter().zip(self.clusters.draws()).zip(self.clusters.ended());
+        let rows = rows.map(|((cluster, &draws), &ended)| SavedRow { snapshot: cluster.snapshot(), draws, ended });
+        // Only sequences of unknown length cannot be encoded, and there are none; what is empty would not be restored.
+        postcard::to_allocvec(&Saved { sums: self.sums, rows: rows.collect() }).unwrap_or_default()
+    }
+
+    fn restore(&mut self, bytes: &[u8], observations: &mut [f32], action_masks: &mut [bool]) -> Result<(), String> {
+        let (saved, rest) = postcard::take_from_bytes::<Saved>(bytes).map_err(|error| error.to_string())?;
+        if !rest.is_empty() {
+            return Err(format!("{} bytes follow the environments", rest.len()));
+        }
+        if saved.rows.len() != self.num_envs() {
+            return Err(format!("{} environments instead of {}", saved.rows.len(), self.num_envs()));
+        }
+        if !saved.sums.is_finite() {
+            return Err("sums of metrics that are not finite".into());
+        }
+        for (row, SavedRow { snapshot, draws, ended }) in saved.rows.iter().enumerate() {
+            if draws.split() != Split::Train || draws.drawn() > MOST_DRAWN {
+                return Err(format!("environment {row} has drawn {} levels of {}", draws.drawn(), draws.split()));
+            }
+            let restored = self.clusters.restore_row(row, snapshot, *draws, *ended);
+            restored.map_err(|error| format!("environment {row}: {error}"))?;
+        }
+        let (width, num_actions) = (self.observation_size(), self.num_actions());
+        let rows = observations.chunks_exact_mut(width).zip(action_masks.chunks_exact_mut(num_actions));
+        for (cluster, (observation, mask)) in self.clusters.environments().iter().zip(rows) {
+            cluster.observe(observation);
+            cluster.action_mask(mask);
+        }
+        self.sums = saved.sums;
+        Ok(())
+    }
+
     fn drain_scalars(&mut self) -> Vec<(&'static str, f64)> {
         let sums = std::mem::take(&mut self.sums);
         if sums.decisions == 0.0 || sums.offered == 0.0 {
@@ -121,5 +182,103 @@ impl VectorTask for ClusterTask {
             ("cost/replica_hours", sums.replicas / sums.decisions * decisions * decision_s / 3600.0),
             ("cost/actions", sums.actions / sums.decisions * decisions),
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use microcloud_core::Scenario;
+
+    use super::*;
+
+    const NUM_ENVS: usize = 3;
+
+    struct Played {
+        task: ClusterTask,
+        observations: Vec<f32>,
+        action_masks: Vec<bool>,
+        rewards: Vec<f64>,
+    }
+
+    impl Played {
+        fn new(topology: &Arc<Topology>) -> Self {
+            let task = ClusterTask::new(topology.clone(), NUM_ENVS, 1, true).unwrap();
+            let (observations, action_masks) = (NUM_ENVS * task.observation_size(), NUM_ENVS * task.num_actions());
+            let mut played = Self {
+                task,
+                observations: vec![0.0; observations],
+                action_masks: vec![false; action_masks],
+                rewards: Vec::new(),
+            };
+            played.task.reset(7, &mut played.observations, &mut played.action_masks);
+            played
+        }
+
+        fn step(&mut self, decision: usize) {
+            let num_actions = self.task.num_actions();
+            let masks = self.action_masks.chunks_exact(num_actions);
+            let legal = |mask: &[bool]| (0..num_actions).map(|k| (k + decision * 5) % num_actions).find(|&k| mask[k]);
+            let actions: Vec<usize> = masks.map(|mask| legal(mask).unwrap()).collect();
+            let (mut rewards, mut terminated, mut truncated) = ([0.0; NUM_ENVS], [false; NUM_ENVS], [false; NUM_ENVS]);
+            let mut last = self.observations.clone();
+            self.task.step(
+                &actions,
+                &mut TaskBuffers {
+                    observations: &mut self.observations,
+                    action_masks: &mut self.action_masks,
+                    rewards: &mut rewards,
+                    terminated: &mut terminated,
+                    truncated: &mut truncated,
+                    final_observations: &mut last,
+                },
+            );
+            self.rewards.extend(rewards);
+        }
+
+        fn restore(&mut self, bytes: &[u8]) -> Result<(), String> {
+            self.task.restore(bytes, &mut self.observations, &mut self.action_masks)
+        }
+    }
+
+    #[test]
+    fn a_restored_batch_goes_on_with_the_same_bits_over_the_ends_of_episodes() {
+        let topology = Topology::new(Scenario::load("spine12").unwrap()).unwrap();
+        let (mut first, mut second) = (Played::new(&topology), Played::new(&topology));
+        (0..50).for_each(|decision| first.step(decision));
+        second.restore(&first.task.save()).unwrap();
+        assert_eq!((&first.observations, &first.action_masks), (&second.observations, &second.action_masks));
+        first.rewards.clear();
+        for decision in 50..350 {
+            first.step(decision);
+            second.step(decision);
+            assert_eq!(first.observations, second.observations, "decision {decision}");
+        }
+        assert_eq!(first.rewards, second.rewards);
+        assert_eq!(first.task.drain_scalars(), second.task.drain_scalars());
+        assert!(first.task.save() == second.task.save());
+    }
+
+    #[test]
+    fn bytes_that_no_batch_has_written_are_refused() {
+        let topology = Topology::new(Scenario::load("spine12").unwrap()).unwrap();
+        let mut played = Played::new(&topology);
+        played.step(0);
+        let bytes = played.task.save();
+        for end in (0..bytes.len()).step_by(101) {
+            assert!(played.restore(&bytes[..end]).is_err(), "{end} bytes");
+        }
+        assert!(played.restore(&[&bytes[..], &[0]].concat()).unwrap_err().contains("follow"));
+        // Altered draws and sums may be sound; whatever they are, nothing panics.
+        for place in (0..bytes.len()).step_by(37) {
+            let mut altered = bytes.clone();
+            altered[place] ^= 0xff;
+            let _ = played.restore(&altered);
+        }
+        let two = ClusterTask::new(topology.clone(), 2, 1, false).unwrap().save();
+        assert!(played.restore(&two).unwrap_err().contains("2 environments instead of 3"));
+        let test = VectorEnvironment::new(topology, Split::Test, NUM_ENVS, 1).unwrap();
+        let test = ClusterTask { clusters: test, staggered: false, sums: Sums::default() }.save();
+        assert!(played.restore(&test).unwrap_err().contains("of test"));
+        played.restore(&bytes).unwrap();
     }
 }

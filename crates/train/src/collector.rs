@@ -4,9 +4,13 @@ use microcloud_policy::network::{ActorCritic, Workspace, counter_uniform, sample
 use ndarray::ArrayView2;
 
 use crate::normalization::{ReturnScaler, RunningMoments};
-use crate::random::{Purpose, RandomStream};
+use crate::random::Purpose;
 use crate::rollout::Rollout;
+use crate::saved_learner::SavedLearner;
 use crate::task::{TaskBuffers, VectorTask};
+
+/// More decisions than any episode has.
+const LONGEST_EPISODE: u64 = 1 << 40;
 
 /// An episode that ended during a rollout.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -47,21 +51,8 @@ impl Collector {
             moments: RunningMoments::new(width),
             scaler,
         };
-        collector.restart(0);
+        collector.task.reset(seed, &mut collector.observations, &mut collector.action_masks);
         collector
-    }
-
-    /// Starts new episodes everywhere; `iteration` 0 is the beginning of a run, others are where it was resumed.
-    pub fn restart(&mut self, iteration: u64) {
-        let seed = match iteration {
-            0 => self.seed,
-            _ => RandomStream::new(self.seed, Purpose::Environments, iteration).next_u64() >> 32,
-        };
-        self.task.reset(seed, &mut self.observations, &mut self.action_masks);
-        self.running.fill(Episode { episodic_return: 0.0, length: 0 });
-        if let Some(scaler) = &mut self.scaler {
-            scaler.restart();
-        }
     }
 
     /// Statistics of all raw observations so far.
@@ -69,14 +60,56 @@ impl Collector {
         &self.moments
     }
 
-    /// How rewards are scaled, if they are.
-    pub fn scaler(&self) -> Option<&ReturnScaler> {
-        self.scaler.as_ref()
+    /// Adds what a checkpoint keeps of it to `saved`.
+    pub fn save(&self, saved: &mut SavedLearner) {
+        saved.put("environments.state", self.task.save());
+        saved.put(
+            "environments.returns",
+            self.running.iter().map(|running| running.episodic_return).collect::<Vec<_>>(),
+        );
+        saved.put("environments.lengths", self.running.iter().map(|running| running.length).collect::<Vec<_>>());
+        saved.put("normalizer.count", vec![self.moments.count]);
+        saved.put("normalizer.mean", self.moments.mean.clone());
+        saved.put("normalizer.squares", self.moments.squares.clone());
+        if let Some(scaler) = &self.scaler {
+            let moments = scaler.moments();
+            saved.put("return_scaler.returns", scaler.returns().to_vec());
+            saved.put("return_scaler.moments", vec![moments.count, moments.mean[0], moments.squares[0]]);
+        }
     }
 
-    /// Takes up saved statistics.
-    pub fn restore(&mut self, moments: RunningMoments, scaler: Option<ReturnScaler>) {
-        (self.moments, self.scaler) = (moments, scaler);
+    /// Goes on from what was saved, in the middle of every episode.
+    ///
+    /// # Errors
+    /// What does not fit; the collector must not go on after that.
+    pub fn restore(&mut self, saved: &mut SavedLearner) -> Result<(), String> {
+        let width = self.moments.mean.len();
+        let count = saved.take_f64("normalizer.count", 1)?;
+        let (mean, squares) = (saved.take_f64("normalizer.mean", width)?, saved.take_f64("normalizer.squares", width)?);
+        let moments =
+            RunningMoments::from_parts(count[0], mean, squares).ok_or("normalizer has a negative count or variance")?;
+        if let Some(scaler) = &mut self.scaler {
+            let returns = saved.take_f64("return_scaler.returns", self.running.len())?;
+            let parts = saved.take_f64("return_scaler.moments", 3)?;
+            let moments = RunningMoments::from_parts(parts[0], vec![parts[1]], vec![parts[2]]);
+            *scaler =
+                scaler.with_parts(returns, moments.ok_or("return_scaler.moments has a negative count or variance")?);
+        }
+        self.moments = moments;
+        let returns = saved.take_f64("environments.returns", self.running.len())?;
+        let lengths = saved.take_u64("environments.lengths", self.running.len())?;
+        if lengths.iter().any(|&length| length > LONGEST_EPISODE) {
+            return Err(format!("environments.lengths has a value beyond {LONGEST_EPISODE}"));
+        }
+        let running = returns.into_iter().zip(lengths);
+        self.running = running.map(|(episodic_return, length)| Episode { episodic_return, length }).collect();
+        let state = saved.take_bytes("environments.state")?;
+        let restored = self.task.restore(&state, &mut self.observations, &mut self.action_masks);
+        restored.map_err(|reason| format!("environments.state: {reason}"))?;
+        match self.observations.iter().position(|value| !value.is_finite()) {
+            Some(place) => Err(format!("environments.state: feature {place} of the observations is not finite")),
+            None => Ok(()),
+        }
     }
 
     /// The task.
@@ -85,7 +118,15 @@ impl Collector {
     }
 
     /// Fills `rollout` and returns the episodes that ended, in the order of their ends.
-    pub fn collect(&mut self, network: &ActorCritic, rollout: &mut Rollout, iteration: u64) -> Vec<Episode> {
+    ///
+    /// # Errors
+    /// Which reward or observation is not finite, by environment.
+    pub fn collect(
+        &mut self,
+        network: &ActorCritic,
+        rollout: &mut Rollout,
+        iteration: u64,
+    ) -> Result<Vec<Episode>, String> {
         let (num_envs, width, num_actions) = (rollout.num_envs, rollout.observation_size, rollout.num_actions);
         let mut episodes = Vec::new();
         rollout.final_values.fill(0.0);
@@ -115,12 +156,26 @@ impl Collector {
                 final_observations: &mut self.final_observations,
             };
             self.task.step(&rollout.actions[rows.clone()], &mut buffers);
+            self.check_finite(width)?;
             self.record_rewards(rollout, rows.start, &mut episodes);
             self.record_final_values(network, rollout, rows.start);
         }
         let values = network.values(view(&self.observations, num_envs, width), &mut self.workspace);
         copy(values, &mut rollout.next_values);
-        episodes
+        Ok(episodes)
+    }
+
+    /// What an environment gave must be numbers: one that is none would be in every statistic from then on.
+    fn check_finite(&self, width: usize) -> Result<(), String> {
+        if let Some(env) = self.rewards.iter().position(|reward| !reward.is_finite()) {
+            return Err(format!("rewards of environment {env}"));
+        }
+        match self.observations.iter().position(|value| !value.is_finite()) {
+            Some(place) => {
+                Err(format!("feature {} of the observations of environment {}", place % width, place / width))
+            }
+            None => Ok(()),
+        }
     }
 
     fn record_rewards(&mut self, rollout: &mut Rollout, start: usize, episodes: &mut Vec<Episode>) {

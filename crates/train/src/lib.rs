@@ -4,6 +4,7 @@
 //! `microcloud_policy::network` (no burn), filling a [`Rollout`]; the rollout gets its advantages; [`Ppo`] shuffles it
 //! into minibatches and takes optimizer steps with burn's autodiff; the new weights go back to the collector.
 
+mod algorithm;
 mod cluster_task;
 mod collector;
 pub mod command;
@@ -19,9 +20,11 @@ mod ppo;
 mod random;
 mod rollout;
 pub mod run;
+mod saved_learner;
 mod schedule;
 mod task;
 
+pub use algorithm::new_learner;
 pub use cluster_task::ClusterTask;
 pub use collector::{Collector, Episode};
 pub use config::{ConfigSources, DEFAULT_TOTAL_TIMESTEPS, DqnConfig, PpoConfig, TrainConfig};
@@ -31,11 +34,12 @@ pub use dqn::{
 };
 pub use error::TrainError;
 pub use evaluation::play_greedily;
-pub use learner::{Iteration, Learner, SavedLearner};
+pub use learner::{Iteration, Learner};
 pub use normalization::{ReturnScaler, RunningMoments};
 pub use parameters::{Linear, Parameters};
-pub use ppo::{Adam, Moments, Ppo, Shard, ShardResult, UpdateDiagnostics};
+pub use ppo::{Adam, Moments, Ppo, PpoLearner, Shard, ShardResult, UpdateDiagnostics};
 pub use random::RandomStream;
 pub use rollout::Rollout;
+pub use saved_learner::{SavedLearner, Values};
 pub use schedule::linear;
 pub use task::{TaskBuffers, VectorTask};

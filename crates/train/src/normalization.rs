@@ -23,6 +23,12 @@ impl RunningMoments {
         Self { count: 0.0, mean: vec![0.0; size], squares: vec![0.0; size] }
     }
 
+    /// Saved statistics; none where a count or a variance is negative.
+    pub fn from_parts(count: f64, mean: Vec<f64>, squares: Vec<f64>) -> Option<Self> {
+        let sound = count >= 0.0 && squares.iter().all(|&square| square >= 0.0);
+        sound.then_some(Self { count, mean, squares })
+    }
+
     /// Takes in rows of features, row-major.
     pub fn update(&mut self, rows: &[f32]) {
         let size = self.mean.len();
@@ -62,9 +68,9 @@ impl ReturnScaler {
         Self { gamma, returns: vec![0.0; num_envs], moments: RunningMoments::new(1) }
     }
 
-    /// A scaler with saved running returns and statistics.
-    pub fn from_parts(returns: Vec<f64>, gamma: f64, moments: RunningMoments) -> Self {
-        Self { gamma, returns, moments }
+    /// The same discount with saved running returns and statistics.
+    pub fn with_parts(&self, returns: Vec<f64>, moments: RunningMoments) -> Self {
+        Self { gamma: self.gamma, returns, moments }
     }
 
     /// The running discounted return of every environment.
@@ -75,16 +81,6 @@ impl ReturnScaler {
     /// Statistics of the running returns.
     pub fn moments(&self) -> &RunningMoments {
         &self.moments
-    }
-
-    /// Number of environments.
-    pub fn num_envs(&self) -> usize {
-        self.returns.len()
-    }
-
-    /// Forgets the running returns, not the statistics: new episodes started everywhere.
-    pub fn restart(&mut self) {
-        self.returns.fill(0.0);
     }
 
     /// Writes the scaled rewards of one step to `out`.

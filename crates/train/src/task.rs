@@ -19,6 +19,16 @@ pub trait VectorTask: Send {
     /// Takes one action per environment.
     fn step(&mut self, actions: &[usize], buffers: &mut TaskBuffers<'_>);
 
+    /// Everything that later steps depend on, as bytes.
+    fn save(&self) -> Vec<u8>;
+
+    /// Goes on where [`VectorTask::save`] was called in a task made alike, and writes what it showed there. The bytes come from
+    /// a file that may have been altered.
+    ///
+    /// # Errors
+    /// What is wrong with the bytes; the task is then to be reset before it is played.
+    fn restore(&mut self, bytes: &[u8], observations: &mut [f32], action_masks: &mut [bool]) -> Result<(), String>;
+
     /// Gives and clears the task's own scalars since the last call, e.g. `slo/availability`.
     fn drain_scalars(&mut self) -> Vec<(&'static str, f64)> {
         Vec::new()

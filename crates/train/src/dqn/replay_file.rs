@@ -9,7 +9,7 @@ use super::prioritized::PrioritizedRows;
 use super::replay::{FinalObservation, Replay, ReplayShape, TERMINATED, TRUNCATED};
 
 /// Values that are converted at a time.
-const PIECE: usize = 1 << 14;
+const PIECE: usize = 1 << 12;
 /// More than the header of any replay.
 const MOST_HEADER_BYTES: u64 = 1 << 16;
 /// More steps than any run takes.
@@ -83,7 +83,7 @@ fn put<T, const N: usize>(
     mut values: impl Iterator<Item = T>,
     bytes: fn(T) -> [u8; N],
 ) -> io::Result<()> {
-    let mut piece = vec![[0; N]; PIECE];
+    let mut piece = [[0; N]; PIECE];
     loop {
         let mut length = 0;
         for (to, value) in piece.iter_mut().zip(&mut values) {

@@ -55,6 +55,16 @@ fn forge(run: &Path, name: &str, change: impl Fn(&str) -> String) {
     forge_bytes(run, name, |bytes| *bytes = change(std::str::from_utf8(bytes).unwrap()).into_bytes());
 }
 
+/// Replaces the first value of an array in `trainer.safetensors`, and the file's checksum.
+fn forge_tensor(run: &Path, name: &str, value: &[u8]) {
+    forge_bytes(run, "trainer.safetensors", |bytes| {
+        let data = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+        let header: serde_json::Value = serde_json::from_slice(&bytes[8..data]).unwrap();
+        let start = data + header[name]["data_offsets"][0].as_u64().unwrap() as usize;
+        bytes[start..start + value.len()].copy_from_slice(value);
+    });
+}
+
 fn remove(path: &Path) {
     fs::remove_file(path).unwrap();
 }
@@ -74,22 +84,14 @@ fn a_damaged_run_is_not_resumed_and_keeps_its_end() {
         ("manifest.json", |run| remove(&run.join(STEP).join("manifest.json"))),
         ("state.json", |run| remove(&run.join(STEP).join("state.json"))),
         ("state.json", |run| forge(run, "state.json", |text| text.replace("\"step\": 128", "\"step\": 129"))),
-        ("state.json", |run| {
-            forge(run, "state.json", |text| {
-                text.replace("\"step\": 128", "\"step\": 256").replace("\"iteration\": 1", "\"iteration\": 2")
-            });
+        ("is after the run's last", |run| {
+            forge(run, "state.json", |text| text.replace("\"iteration\": 1", "\"iteration\": 2"));
         }),
         ("adam.critic.1.weight.second has a negative value", |run| {
-            forge_bytes(run, "trainer.safetensors", |bytes| {
-                let end = bytes.len();
-                bytes[end - 4..].copy_from_slice(&(-1.0f32).to_le_bytes());
-            });
+            forge_tensor(run, "adam.critic.1.weight.second", &(-1.0f32).to_le_bytes());
         }),
         ("normalizer has a negative count", |run| {
-            forge_bytes(run, "trainer.safetensors", |bytes| {
-                let start = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
-                bytes[start..start + 8].copy_from_slice(&(-1.0f64).to_le_bytes());
-            });
+            forge_tensor(run, "normalizer.count", &(-1.0f64).to_le_bytes());
         }),
         ("optimizer", |run| {
             forge(run, "state.json", |text| text.replace("\"optimizer_steps\": ", "\"optimizer_steps\": 9"));

@@ -3,7 +3,9 @@
 mod cart_pole;
 mod command;
 mod damage;
+mod faults;
 mod gradients;
+mod kills;
 mod learning;
 mod library;
 mod run_folder;
