@@ -29,6 +29,7 @@ pub struct Collector {
     observations: Vec<f32>,
     action_masks: Vec<bool>,
     final_observations: Vec<f32>,
+    final_action_masks: Vec<bool>,
     rewards: Vec<f64>,
     running: Vec<Episode>,
     moments: RunningMoments,
@@ -46,6 +47,7 @@ impl Collector {
             observations: vec![0.0; num_envs * width],
             action_masks: vec![true; num_envs * num_actions],
             final_observations: vec![0.0; num_envs * width],
+            final_action_masks: vec![true; num_envs * num_actions],
             rewards: vec![0.0; num_envs],
             running: vec![Episode { episodic_return: 0.0, length: 0 }; num_envs],
             moments: RunningMoments::new(width),
@@ -154,6 +156,7 @@ impl Collector {
                 terminated: &mut rollout.terminated[rows.clone()],
                 truncated: &mut rollout.truncated[rows.clone()],
                 final_observations: &mut self.final_observations,
+                final_action_masks: &mut self.final_action_masks,
             };
             self.task.step(&rollout.actions[rows.clone()], &mut buffers);
             self.check_finite(width)?;
