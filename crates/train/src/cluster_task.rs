@@ -5,6 +5,8 @@ use std::sync::Arc;
 use microcloud_core::{Autoreset, LevelDraws, Split, Start, StepBuffers, Topology, VectorEnvironment, VectorError};
 use serde::{Deserialize, Serialize};
 
+use microcloud_policy::network::BlockLayout;
+
 use crate::task::{TaskBuffers, VectorTask};
 
 /// A batch of clusters that plays train levels.
@@ -111,6 +113,10 @@ impl VectorTask for ClusterTask {
 
     fn num_actions(&self) -> usize {
         self.clusters.topology().num_actions()
+    }
+
+    fn block_layout(&self) -> Option<BlockLayout> {
+        BlockLayout::of(self.clusters.topology())
     }
 
     fn reset(&mut self, seed: u64, observations: &mut [f32], action_masks: &mut [bool]) {

@@ -1,8 +1,9 @@
 //! Plays the current network in a batch of environments and records a rollout.
 
-use microcloud_policy::network::{ActorCritic, Workspace, counter_uniform, sample};
-use ndarray::ArrayView2;
+use microcloud_policy::network::{Normalizer, counter_uniform, sample};
+use ndarray::{ArrayView2, ArrayViewMut2};
 
+use crate::kernel::{Layout, Tape};
 use crate::normalization::{ReturnScaler, RunningMoments};
 use crate::random::Purpose;
 use crate::rollout::Rollout;
@@ -25,7 +26,10 @@ pub struct Episode {
 pub struct Collector {
     task: Box<dyn VectorTask>,
     seed: u64,
-    workspace: Workspace,
+    tape: Tape,
+    /// What is remembered, `[num_envs, memory]`.
+    state: Vec<f32>,
+    episode_starts: Vec<bool>,
     observations: Vec<f32>,
     action_masks: Vec<bool>,
     final_observations: Vec<f32>,
@@ -37,13 +41,16 @@ pub struct Collector {
 }
 
 impl Collector {
-    /// Resets the task; `scaler` is none where rewards are learned from as they are.
-    pub fn new(task: Box<dyn VectorTask>, seed: u64, scaler: Option<ReturnScaler>) -> Self {
+    /// Resets the task; `scaler` is none where rewards are learned from as they are, and `memory` is what the network
+    /// remembers per environment.
+    pub fn new(task: Box<dyn VectorTask>, seed: u64, scaler: Option<ReturnScaler>, memory: usize) -> Self {
         let (num_envs, width, num_actions) = (task.num_envs(), task.observation_size(), task.num_actions());
         let mut collector = Self {
             task,
             seed,
-            workspace: Workspace::default(),
+            tape: Tape::default(),
+            state: vec![0.0; num_envs * memory],
+            episode_starts: vec![true; num_envs],
             observations: vec![0.0; num_envs * width],
             action_masks: vec![true; num_envs * num_actions],
             final_observations: vec![0.0; num_envs * width],
@@ -125,28 +132,37 @@ impl Collector {
     /// Which reward or observation is not finite, by environment.
     pub fn collect(
         &mut self,
-        network: &ActorCritic,
+        player: &Player<'_>,
         rollout: &mut Rollout,
         iteration: u64,
     ) -> Result<Vec<Episode>, String> {
         let (num_envs, width, num_actions) = (rollout.num_envs, rollout.observation_size, rollout.num_actions);
+        let graph = player.layout.graph();
+        let needed = player.layout.needed();
         let mut episodes = Vec::new();
         rollout.final_values.fill(0.0);
+        rollout.first_states.clone_from(&self.state);
         for step in 0..rollout.num_steps {
             let rows = step * num_envs..(step + 1) * num_envs;
             self.moments.update(&self.observations);
-            let observations = view(&self.observations, num_envs, width);
-            let (logits, values, normalized) = network.evaluate(observations, &mut self.workspace);
-            copy(normalized, &mut rollout.observations[rows.start * width..rows.end * width]);
-            copy(values, &mut rollout.values[rows.clone()]);
+            let normalized = &mut rollout.observations[rows.start * width..rows.end * width];
+            player.normalize(&self.observations, normalized);
+            player.layout.forward(player.parameters, &needed, normalized, &self.state, &mut self.tape);
+            if let Some(value) = graph.value {
+                rollout.values[rows.clone()].copy_from_slice(self.tape.values(value));
+            }
+            rollout.episode_starts[rows.clone()].copy_from_slice(&self.episode_starts);
             rollout.action_masks[rows.start * num_actions..rows.end * num_actions].copy_from_slice(&self.action_masks);
             let draw = iteration * rollout.num_steps as u64 + step as u64;
-            let masks = self.action_masks.chunks_exact(num_actions);
-            for (env, (logits, mask)) in logits.rows().into_iter().zip(masks).enumerate() {
+            let logits = self.tape.values(graph.actions).chunks_exact(num_actions);
+            for (env, (logits, mask)) in logits.zip(self.action_masks.chunks_exact(num_actions)).enumerate() {
                 let uniform = counter_uniform(self.seed ^ (Purpose::Actions as u64) << 56, draw, env as u64);
-                let (action, log_prob) = sample(logits.to_slice().unwrap_or_default(), mask, uniform);
+                let (action, log_prob) = sample(logits, mask, uniform);
                 rollout.actions[rows.start + env] = action;
                 rollout.log_probs[rows.start + env] = log_prob;
+            }
+            if let Some(next) = graph.next_state {
+                self.state.copy_from_slice(self.tape.values(next));
             }
 
             let mut buffers = TaskBuffers {
@@ -161,10 +177,10 @@ impl Collector {
             self.task.step(&rollout.actions[rows.clone()], &mut buffers);
             self.check_finite(width)?;
             self.record_rewards(rollout, rows.start, &mut episodes);
-            self.record_final_values(network, rollout, rows.start);
+            self.record_final_values(player, rollout, rows.start);
+            self.begin_episodes(rollout, rows.start);
         }
-        let values = network.values(view(&self.observations, num_envs, width), &mut self.workspace);
-        copy(values, &mut rollout.next_values);
+        player.values(&self.observations, &self.state, &mut self.tape, &mut rollout.next_values);
         Ok(episodes)
     }
 
@@ -178,6 +194,17 @@ impl Collector {
                 Err(format!("feature {} of the observations of environment {}", place % width, place / width))
             }
             None => Ok(()),
+        }
+    }
+
+    /// Notes which environments begin episodes, and forgets what they remembered.
+    fn begin_episodes(&mut self, rollout: &Rollout, start: usize) {
+        let memory = self.state.len() / rollout.num_envs;
+        for env in 0..rollout.num_envs {
+            self.episode_starts[env] = rollout.terminated[start + env] || rollout.truncated[start + env];
+            if self.episode_starts[env] {
+                self.state[env * memory..(env + 1) * memory].fill(0.0);
+            }
         }
     }
 
@@ -199,21 +226,48 @@ impl Collector {
         }
     }
 
-    fn record_final_values(&mut self, network: &ActorCritic, rollout: &mut Rollout, start: usize) {
-        let width = rollout.observation_size;
+    fn record_final_values(&mut self, player: &Player<'_>, rollout: &mut Rollout, start: usize) {
+        let (width, memory) = (rollout.observation_size, self.state.len() / rollout.num_envs);
         for env in 0..rollout.num_envs {
             if rollout.truncated[start + env] && !rollout.terminated[start + env] {
-                let last = view(&self.final_observations[env * width..(env + 1) * width], 1, width);
-                rollout.final_values[start + env] = network.values(last, &mut self.workspace)[[0, 0]];
+                let last = &self.final_observations[env * width..(env + 1) * width];
+                let state = &self.state[env * memory..(env + 1) * memory];
+                let value = &mut rollout.final_values[start + env..=start + env];
+                player.values(last, state, &mut self.tape, value);
             }
         }
     }
 }
 
-fn view(values: &[f32], rows: usize, columns: usize) -> ArrayView2<'_, f32> {
-    ArrayView2::from_shape((rows, columns), values).expect("a task's buffers have the task's shape")
+/// The network that plays, as training has it.
+#[derive(Debug, Clone, Copy)]
+pub struct Player<'a> {
+    /// What it computes.
+    pub layout: &'a Layout,
+    /// Its weights and biases.
+    pub parameters: &'a [f32],
+    /// What raw observations go through.
+    pub normalizer: &'a Normalizer,
 }
 
-fn copy(from: ArrayView2<'_, f32>, to: &mut [f32]) {
-    to.iter_mut().zip(from.iter()).for_each(|(to, from)| *to = *from);
+impl Player<'_> {
+    /// Normalises raw observations `[rows, observation_size]` into `out`.
+    pub fn normalize(&self, observations: &[f32], out: &mut [f32]) {
+        let width = self.layout.spec().observation_size;
+        let shape = (observations.len() / width, width);
+        let from = ArrayView2::from_shape(shape, observations);
+        if let (Ok(from), Ok(to)) = (from, ArrayViewMut2::from_shape(shape, out)) {
+            self.normalizer.normalize(from, to);
+        }
+    }
+
+    /// Writes the critic's values of raw observations, given what was remembered.
+    fn values(&self, observations: &[f32], state: &[f32], tape: &mut Tape, out: &mut [f32]) {
+        let graph = self.layout.graph();
+        let Some(value) = graph.value else { return };
+        let mut normalized = vec![0.0; observations.len()];
+        self.normalize(observations, &mut normalized);
+        self.layout.forward(self.parameters, &graph.needed(&[value]), &normalized, state, tape);
+        out.copy_from_slice(tape.values(value));
+    }
 }

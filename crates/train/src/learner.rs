@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 
-use microcloud_policy::network::ActorCritic;
+use microcloud_policy::network::Network;
 
 use crate::collector::Episode;
 use crate::error::TrainError;
@@ -28,7 +28,7 @@ pub trait Learner: Send {
     }
 
     /// The current policy, ready to play.
-    fn network(&self) -> &ActorCritic;
+    fn network(&self) -> &Network;
 
     /// What a checkpoint keeps: all that later iterations depend on.
     fn save(&self) -> SavedLearner;

@@ -1,10 +1,11 @@
 //! PPO on burn: collects experience, updates a policy, writes run folders and checkpoints.
 //!
 //! One iteration of training is: the [`Collector`] plays `num_steps` decisions in every environment with
-//! `microcloud_policy::network` (no burn), filling a [`Rollout`]; the rollout gets its advantages; [`Ppo`] shuffles it
-//! into minibatches and takes optimizer steps with burn's autodiff; the new weights go back to the collector.
+//! the network at hand, filling a [`Rollout`]; the rollout gets its advantages; [`Ppo`] shuffles it into minibatches and takes
+//! optimizer steps with the fused passes of [`kernel`], which tests hold to burn's autodiff.
 
 mod algorithm;
+pub mod burn_path;
 mod cluster_task;
 mod collector;
 pub mod command;
@@ -13,9 +14,10 @@ mod dqn;
 mod error;
 mod evaluation;
 mod initialization;
+pub mod kernel;
 mod learner;
 mod normalization;
-mod parameters;
+mod optimizer;
 mod ppo;
 mod random;
 mod rollout;
@@ -26,8 +28,8 @@ mod task;
 
 pub use algorithm::new_learner;
 pub use cluster_task::ClusterTask;
-pub use collector::{Collector, Episode};
-pub use config::{ConfigSources, DEFAULT_TOTAL_TIMESTEPS, DqnConfig, PpoConfig, TrainConfig};
+pub use collector::{Collector, Episode, Player};
+pub use config::{ConfigSources, DEFAULT_TOTAL_TIMESTEPS, DqnConfig, NetworkBody, PpoConfig, TrainConfig};
 pub use dqn::{
     DrawnRows, Exploration, NextValues, PrioritizedRows, Replay, ReplayShape, ReplayStep, RewardScale, SumTree,
     TdErrors, TdLoss, TransitionBatch, bootstrap, read_replay, write_replay,
@@ -36,8 +38,8 @@ pub use error::TrainError;
 pub use evaluation::play_greedily;
 pub use learner::{Iteration, Learner};
 pub use normalization::{ReturnScaler, RunningMoments};
-pub use parameters::{Linear, Parameters};
-pub use ppo::{Adam, Moments, Ppo, PpoLearner, Shard, ShardResult, UpdateDiagnostics};
+pub use optimizer::Adam;
+pub use ppo::{LossSums, Ppo, PpoLearner, Sample, UpdateDiagnostics};
 pub use random::RandomStream;
 pub use rollout::Rollout;
 pub use saved_learner::{SavedLearner, Values};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use microcloud_policy::network::ActorCritic;
+use microcloud_policy::network::Network;
 
 /// What a checkpoint keeps of a learner: `policy.safetensors` holds the network, `trainer.safetensors` the arrays,
 /// `state.json` the counters.
@@ -11,7 +11,7 @@ use microcloud_policy::network::ActorCritic;
 #[derive(Debug, Clone, PartialEq)]
 pub struct SavedLearner {
     /// The policy.
-    pub network: ActorCritic,
+    pub network: Network,
     /// Arrays by name, in the order in which they were put.
     pub tensors: Vec<(String, Values)>,
     /// Whole numbers by name.
@@ -57,7 +57,7 @@ impl From<Vec<u8>> for Values {
 
 impl SavedLearner {
     /// A network, and nothing beside it yet.
-    pub fn new(network: ActorCritic) -> Self {
+    pub fn new(network: Network) -> Self {
         Self { network, tensors: Vec::new(), counters: BTreeMap::new() }
     }
 

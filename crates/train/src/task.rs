@@ -1,5 +1,7 @@
 //! What the trainer asks of a batch of environments.
 
+use microcloud_policy::network::BlockLayout;
+
 /// A batch of environments that restart by themselves within the step that ends an episode (SAME_STEP).
 ///
 /// Every slice is caller-owned and row-major with one row per environment.
@@ -12,6 +14,11 @@ pub trait VectorTask: Send {
 
     /// Number of actions.
     fn num_actions(&self) -> usize;
+
+    /// Where observations and actions are divided by service; none where there are no services.
+    fn block_layout(&self) -> Option<BlockLayout> {
+        None
+    }
 
     /// Starts new episodes everywhere; equal seeds start equal episodes.
     fn reset(&mut self, seed: u64, observations: &mut [f32], action_masks: &mut [bool]);

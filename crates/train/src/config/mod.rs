@@ -8,7 +8,7 @@ mod resolve;
 use serde::{Deserialize, Serialize};
 
 pub use dqn::DqnConfig;
-pub use ppo::PpoConfig;
+pub use ppo::{NetworkBody, PpoConfig};
 pub use resolve::ConfigSources;
 
 use crate::error::TrainError;

@@ -1,6 +1,20 @@
 //! The hyper-parameters of PPO.
 
+use microcloud_policy::network::Activation;
 use serde::{Deserialize, Serialize};
+
+/// Which layers the outputs of a network share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NetworkBody {
+    /// None.
+    #[default]
+    Separate,
+    /// All hidden ones.
+    Shared,
+    /// All, with one encoder for all services, so that it fits any number of them.
+    Services,
+}
 
 /// PPO's hyper-parameters, named as in CleanRL.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,7 +51,13 @@ pub struct PpoConfig {
     /// Divergence beyond which the remaining epochs of an update are skipped; none never skips.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target_kl: Option<f64>,
-    /// Sizes of the hidden layers of actor and critic.
+    /// Which layers actor and critic share.
+    pub network: NetworkBody,
+    /// What hidden layers apply: `relu` or `tanh`.
+    pub activation: Activation,
+    /// Units of a gated recurrent layer behind the first hidden one; 0 remembers nothing.
+    pub memory: usize,
+    /// Sizes of the hidden layers.
     pub hidden: Vec<usize>,
     /// Probability of the no-op before anything is learned; 0 makes all actions equally likely.
     pub no_op_prior: f64,
@@ -65,6 +85,9 @@ impl Default for PpoConfig {
             vf_coef: 0.5,
             max_grad_norm: 0.5,
             target_kl: None,
+            network: NetworkBody::Separate,
+            activation: Activation::Relu,
+            memory: 0,
             hidden: vec![128, 128],
             no_op_prior: 0.9,
             norm_obs: true,

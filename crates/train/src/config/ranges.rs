@@ -6,7 +6,7 @@ use crate::error::TrainError;
 type Count = (&'static str, fn(&TrainConfig) -> u64, u64, u64);
 type Real = (&'static str, fn(&TrainConfig) -> f64, f64, f64);
 
-const COUNTS: [Count; 23] = [
+const COUNTS: [Count; 24] = [
     ("seed", |c| c.seed, 0, u32::MAX as u64),
     ("total_timesteps", |c| c.total_timesteps, 1, 1_000_000_000_000),
     ("threads", |c| c.threads as u64, 1, 1024),
@@ -20,6 +20,7 @@ const COUNTS: [Count; 23] = [
     // Whose product is bounded by those of the two before it.
     ("ppo.num_envs * ppo.num_steps", |c| (c.ppo.num_envs as u64).saturating_mul(c.ppo.num_steps as u64), 1, 16_777_216),
     ("ppo.num_minibatches", |c| c.ppo.num_minibatches as u64, 1, 16_777_216),
+    ("ppo.memory", |c| c.ppo.memory as u64, 0, 8192),
     ("ppo.update_epochs", |c| c.ppo.update_epochs as u64, 1, 1000),
     ("dqn.num_envs", |c| c.dqn.num_envs as u64, 1, 65_536),
     ("dqn.num_steps", |c| c.dqn.num_steps as u64, 1, 65_536),

@@ -1,14 +1,15 @@
 //! PPO as a run's learner: collect, estimate advantages, update, again.
 
-use microcloud_policy::network::{ActorCritic, Normalizer};
+use microcloud_policy::network::{Body, Head, Network, NetworkSpec, Normalizer};
 
-use super::{Adam, Moments, Ppo, UpdateDiagnostics};
-use crate::collector::Collector;
-use crate::config::PpoConfig;
+use super::{Ppo, UpdateDiagnostics};
+use crate::collector::{Collector, Player};
+use crate::config::{NetworkBody, PpoConfig};
 use crate::error::TrainError;
+use crate::kernel::Layout;
 use crate::learner::{Iteration, Learner};
 use crate::normalization::ReturnScaler;
-use crate::parameters::{Parameters, values};
+use crate::optimizer::Adam;
 use crate::rollout::Rollout;
 use crate::saved_learner::SavedLearner;
 use crate::task::VectorTask;
@@ -26,7 +27,7 @@ pub struct PpoLearner {
     collector: Collector,
     rollout: Rollout,
     ppo: Ppo,
-    network: ActorCritic,
+    network: Network,
 }
 
 impl PpoLearner {
@@ -42,17 +43,18 @@ impl PpoLearner {
         threads: usize,
     ) -> Result<Self, TrainError> {
         let (num_envs, width, num_actions) = (task.num_envs(), task.observation_size(), task.num_actions());
-        let parameters = Parameters::new(width, &config.hidden, num_actions, config.no_op_prior, seed);
-        let network = parameters.to_network(Normalizer::identity(width)).map_err(TrainError::Usage)?;
+        let layout = Layout::new(network_spec(&config, task.as_ref())?).map_err(TrainError::Usage)?;
+        let parameters = layout.initialize(config.no_op_prior, seed);
+        let network = layout.network(&parameters, Normalizer::identity(width)).map_err(TrainError::Usage)?;
         let scaler = config.norm_reward.then(|| ReturnScaler::new(num_envs, config.gamma));
         let rollout = Rollout::new(config.num_steps, num_envs, width, num_actions);
         Ok(Self {
             seed,
             num_iterations: total_timesteps.div_ceil(rollout.rows() as u64),
             iteration: 0,
-            collector: Collector::new(task, seed, scaler),
+            collector: Collector::new(task, seed, scaler, config.memory),
             rollout,
-            ppo: Ppo::new(config.clone(), parameters, threads)?,
+            ppo: Ppo::new(config.clone(), layout, parameters, threads)?,
             network,
             config,
         })
@@ -62,39 +64,47 @@ impl PpoLearner {
         TrainError::Diverged { step: self.step(), what }
     }
 
-    /// The first parameter that is not finite, by its name in `policy.safetensors`.
-    fn not_finite(&self) -> Option<String> {
-        let parameters = self.ppo.parameters();
-        let mut named = parameters.names().into_iter().zip(parameters.tensors());
-        named.find(|(_, tensor)| values(tensor).iter().any(|value| !value.is_finite())).map(|(name, _)| name)
-    }
-
-    /// The optimizer that was saved, for `parameters`.
-    fn saved_optimizer(&self, parameters: &Parameters, saved: &mut SavedLearner) -> Result<Adam, String> {
-        let steps = saved.take_counter(OPTIMIZER_STEPS)?;
+    /// The optimizer that was saved.
+    fn saved_optimizer(&self, saved: &mut SavedLearner) -> Result<Adam, String> {
+        let time = saved.take_counter(OPTIMIZER_STEPS)?;
         let per_iteration = (self.config.update_epochs as u64).saturating_mul(self.config.num_minibatches as u64);
-        if steps > self.iteration.saturating_mul(per_iteration) || steps == 0 && self.iteration > 0 {
-            return Err(format!("optimizer_steps is {steps} after {} iterations", self.iteration));
+        if time > self.iteration.saturating_mul(per_iteration) || time == 0 && self.iteration > 0 {
+            return Err(format!("optimizer_steps is {time} after {} iterations", self.iteration));
         }
-        let mut optimizer = Adam::new(parameters.tensors().count());
-        if steps > 0 {
-            let mut moments = Vec::new();
-            for (name, tensor) in parameters.names().iter().zip(parameters.tensors()) {
-                let [rows, columns] = tensor.dims();
-                let [first, second] = names_of_moments(name);
-                let (first, second) =
-                    (saved.take_f32(&first, rows * columns)?, saved.take_f32(&second, rows * columns)?);
-                if second.iter().any(|&square| square < 0.0) {
-                    return Err(format!("adam.{name}.second has a negative value"));
-                }
-                moments.push(Moments { first, second });
+        let mut optimizer = Adam::new(self.ppo.parameters().len());
+        optimizer.time = time;
+        let layout = self.ppo.layout();
+        for (name, place) in layout.graph().tensor_names().iter().zip(layout.tensors()) {
+            let [first, second] = names_of_moments(name);
+            optimizer.first[place.clone()].copy_from_slice(&saved.take_f32(&first, place.len())?);
+            let squares = saved.take_f32(&second, place.len())?;
+            if squares.iter().any(|&square| square < 0.0) {
+                return Err(format!("adam.{name}.second has a negative value"));
             }
-            if !optimizer.restore(parameters, steps as usize, moments) {
-                return Err("its optimizer's moments have other shapes than the network".into());
-            }
+            optimizer.second[place].copy_from_slice(&squares);
         }
         Ok(optimizer)
     }
+}
+
+/// The network of a configuration, for a task.
+fn network_spec(config: &PpoConfig, task: &dyn VectorTask) -> Result<NetworkSpec, TrainError> {
+    let body = match config.network {
+        NetworkBody::Separate => Body::Separate,
+        NetworkBody::Shared => Body::Shared,
+        NetworkBody::Services => Body::Services(task.block_layout().ok_or_else(|| {
+            TrainError::Usage("ppo.network = \"services\": this task has no services; allowed: separate, shared".into())
+        })?),
+    };
+    Ok(NetworkSpec {
+        observation_size: task.observation_size(),
+        num_actions: task.num_actions(),
+        body,
+        hidden: config.hidden.clone(),
+        activation: config.activation,
+        memory: config.memory,
+        head: Head::ActorCritic,
+    })
 }
 
 impl Learner for PpoLearner {
@@ -106,27 +116,30 @@ impl Learner for PpoLearner {
         self.num_iterations * self.rollout.rows() as u64
     }
 
-    fn network(&self) -> &ActorCritic {
+    fn network(&self) -> &Network {
         &self.network
     }
 
     fn iterate(&mut self) -> Result<Iteration, TrainError> {
         let remaining = 1.0 - self.iteration as f64 / self.num_iterations.max(1) as f64;
         let learning_rate = self.config.learning_rate * if self.config.anneal_lr { remaining } else { 1.0 };
-        let episodes = self.collector.collect(&self.network, &mut self.rollout, self.iteration);
+        let (layout, parameters) = (self.ppo.layout(), self.ppo.parameters());
+        let player = Player { layout, parameters, normalizer: self.network.normalizer() };
+        let episodes = self.collector.collect(&player, &mut self.rollout, self.iteration);
         let episodes = episodes.map_err(|what| self.diverged(what))?;
         self.rollout.compute_advantages(self.config.gamma as f32, self.config.gae_lambda as f32);
         let update = self.ppo.update(&self.rollout, learning_rate, self.seed, self.iteration);
-        let update = update.map_err(|what| self.diverged(self.not_finite().unwrap_or(what)))?;
+        let update = update.map_err(|what| self.diverged(what))?;
         let normalizer = if self.config.norm_obs {
             self.collector.moments().normalizer()
         } else {
             Normalizer::identity(self.rollout.observation_size)
         };
-        let network = self.ppo.parameters().to_network(normalizer).map_err(|what| self.diverged(what))?;
-        if let Some(name) = self.not_finite() {
-            return Err(self.diverged(name));
+        if let Some(tensor) = self.ppo.layout().not_finite(self.ppo.parameters()) {
+            return Err(self.diverged(tensor));
         }
+        let network = self.ppo.layout().network(self.ppo.parameters(), normalizer);
+        let network = network.map_err(|what| self.diverged(what))?;
         self.network = network;
         self.iteration += 1;
         let mut scalars = losses(&update);
@@ -137,28 +150,25 @@ impl Learner for PpoLearner {
     fn save(&self) -> SavedLearner {
         let mut saved = SavedLearner::new(self.network.clone());
         saved.put_counter(ITERATION, self.iteration);
-        let (steps, moments) = self.ppo.optimizer().moments().unwrap_or_default();
-        saved.put_counter(OPTIMIZER_STEPS, steps as u64);
-        for (name, moments) in self.ppo.parameters().names().iter().zip(moments) {
+        let (optimizer, layout) = (self.ppo.optimizer(), self.ppo.layout());
+        saved.put_counter(OPTIMIZER_STEPS, optimizer.time);
+        for (name, place) in layout.graph().tensor_names().iter().zip(layout.tensors()) {
             let [first, second] = names_of_moments(name);
-            saved.put(first, moments.first);
-            saved.put(second, moments.second);
+            saved.put(first, optimizer.first[place.clone()].to_vec());
+            saved.put(second, optimizer.second[place].to_vec());
         }
         self.collector.save(&mut saved);
         saved
     }
 
     fn restore(&mut self, mut saved: SavedLearner) -> Result<(), String> {
-        let parameters = Parameters::from_network(&saved.network);
-        let shapes = |parameters: &Parameters| parameters.tensors().map(|tensor| tensor.dims()).collect::<Vec<_>>();
-        if shapes(&parameters) != shapes(self.ppo.parameters()) {
-            return Err("its network has other layers than the configuration".into());
-        }
+        let parameters = self.ppo.layout().parameters(&saved.network);
+        let parameters = parameters.ok_or("its network has other layers than the configuration")?;
         self.iteration = saved.take_counter(ITERATION)?;
         if self.iteration > self.num_iterations {
             return Err(format!("iteration {} is after the run's last, {}", self.iteration, self.num_iterations));
         }
-        let optimizer = self.saved_optimizer(&parameters, &mut saved)?;
+        let optimizer = self.saved_optimizer(&mut saved)?;
         self.collector.restore(&mut saved)?;
         saved.is_used_up()?;
         self.ppo.restore(parameters, optimizer);

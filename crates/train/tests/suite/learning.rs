@@ -1,6 +1,6 @@
 //! PPO learns, and learns the same whatever the number of threads.
 
-use microcloud_policy::network::ActorCritic;
+use microcloud_policy::network::Network;
 use microcloud_train::{Learner, PpoConfig, PpoLearner, play_greedily};
 
 use crate::cart_pole::CartPole;
@@ -25,7 +25,7 @@ fn learner(config: PpoConfig, total_timesteps: u64, seed: u64, threads: usize) -
     PpoLearner::new(config, task, total_timesteps, seed, threads).unwrap()
 }
 
-fn trained(seed: u64, threads: usize) -> ActorCritic {
+fn trained(seed: u64, threads: usize) -> Network {
     let config = PpoConfig { num_envs: 16, num_steps: 64, update_epochs: 2, ..PpoConfig::default() };
     let mut learner = learner(config, 5_000, seed, threads);
     while !learner.finished() {
