@@ -28,7 +28,7 @@ struct Arguments {
     /// A built-in scenario's name, or a scenario file
     #[arg(long, value_name = "NAME|FILE.toml")]
     scenario: Option<String>,
-    /// The algorithm: ppo
+    /// The algorithm: ppo or dqn
     #[arg(long)]
     algo: Option<String>,
     /// Environment steps over all environments

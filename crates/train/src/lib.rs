@@ -31,8 +31,8 @@ pub use cluster_task::ClusterTask;
 pub use collector::{Collector, Episode, Player};
 pub use config::{ConfigSources, DEFAULT_TOTAL_TIMESTEPS, DqnConfig, NetworkBody, PpoConfig, TrainConfig};
 pub use dqn::{
-    DrawnRows, Exploration, NextValues, PrioritizedRows, Replay, ReplayShape, ReplayStep, RewardScale, SumTree,
-    TdErrors, TdLoss, TransitionBatch, bootstrap, read_replay, write_replay,
+    Dqn, DqnLearner, DrawnRows, Exploration, NextValues, PrioritizedRows, Replay, ReplayShape, ReplayStep, RewardScale,
+    StepDiagnostics, SumTree, TdErrors, TdLoss, TransitionBatch, bootstrap, read_replay, write_replay,
 };
 pub use error::TrainError;
 pub use evaluation::play_greedily;

@@ -1,6 +1,9 @@
 //! The hyper-parameters of DQN.
 
+use microcloud_policy::network::Activation;
 use serde::{Deserialize, Serialize};
+
+use super::NetworkBody;
 
 /// DQN's hyper-parameters, named as in CleanRL.
 ///
@@ -52,6 +55,10 @@ pub struct DqnConfig {
     pub priority_alpha: f64,
     /// Exponent of the importance weights in the first step, which rises linearly to 1.
     pub priority_beta0: f64,
+    /// Which layers the value and the advantages share, where there are both.
+    pub network: NetworkBody,
+    /// What hidden layers apply: `relu` or `tanh`.
+    pub activation: Activation,
     /// Sizes of the hidden layers.
     pub hidden: Vec<usize>,
     /// Largest global norm of the gradient.
@@ -90,6 +97,8 @@ impl Default for DqnConfig {
             prioritized_replay: true,
             priority_alpha: 0.6,
             priority_beta0: 0.4,
+            network: NetworkBody::Separate,
+            activation: Activation::Relu,
             hidden: vec![128, 128],
             max_grad_norm: 10.0,
             huber: true,

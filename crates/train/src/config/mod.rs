@@ -16,7 +16,7 @@ use crate::error::TrainError;
 /// Environment steps of a run that names no other number.
 pub const DEFAULT_TOTAL_TIMESTEPS: u64 = 12_000_000;
 /// Algorithms that can be trained.
-pub const ALGORITHMS: [&str; 1] = ["ppo"];
+pub const ALGORITHMS: [&str; 2] = ["dqn", "ppo"];
 
 /// A whole run's configuration, as `config.toml` holds it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,7 +24,7 @@ pub const ALGORITHMS: [&str; 1] = ["ppo"];
 pub struct TrainConfig {
     /// Name of a built-in scenario, or path of a scenario file.
     pub scenario: String,
-    /// `ppo`.
+    /// `ppo` or `dqn`.
     pub algo: String,
     /// Decides initial weights, levels, sampled actions and the order of samples.
     pub seed: u64,
@@ -78,9 +78,6 @@ impl TrainConfig {
     /// # Errors
     /// [`TrainError::Usage`] for the first such value.
     pub fn validate(&self) -> Result<(), TrainError> {
-        if self.algo == "dqn" {
-            return Err(TrainError::Usage("algo: dqn is not available yet; allowed: ppo".into()));
-        }
         if !ALGORITHMS.contains(&self.algo.as_str()) {
             return Err(TrainError::Usage(format!(
                 "algo: {:?} is unknown; allowed: {}",

@@ -302,25 +302,23 @@ mod tests {
         let not_a_number = message("[ppo]\nlearning_rate = nan", &[]);
         assert!(not_a_number.starts_with("x.toml: ppo.learning_rate = NaN; allowed: 1e-12 to "), "{not_a_number}");
         assert!(message("", &["ppo.gamma=0.9\nseed = 2"]).contains("line break"));
-        assert!(message("", &["algo=dqn"]).contains("not available yet; allowed: ppo"));
+        assert!(message("", &["algo=dnq"]).contains("unknown; allowed: dqn, ppo"));
         assert!(message("", &["seed=-1"]).contains("allowed: 0 to 4294967295"));
         assert!(message("seed = ", &[]).contains("line 1"));
     }
 
     #[test]
     fn num_envs_is_that_of_the_chosen_algorithm_whatever_the_order() {
-        let resolve_keys = |file: &str, assignments: &[&str]| {
+        let num_envs = |file: &str, assignments: &[&str]| {
             let mut sources = ConfigSources::default();
             sources.add_toml(file, "x.toml").unwrap();
             assignments.iter().for_each(|assignment| sources.add_assignment(assignment).unwrap());
-            let algo = if file.contains("dqn") { "dqn" } else { "ppo" };
-            let config = sources.with_num_envs_of(algo).resolve_keys();
-            config.map(|config| (config.ppo.num_envs, config.dqn.num_envs))
+            sources.resolve().map(|config| (config.ppo.num_envs, config.dqn.num_envs))
         };
         let (ppo, dqn) = (TrainConfig::default().ppo.num_envs, TrainConfig::default().dqn.num_envs);
-        assert_eq!(resolve_keys("", &["num_envs=3"]).unwrap(), (3, dqn));
-        assert_eq!(resolve_keys("", &["num_envs=3", "ppo.num_envs=5"]).unwrap(), (5, dqn));
-        assert_eq!(resolve_keys("# dqn", &["num_envs=3"]).unwrap(), (ppo, 3));
+        assert_eq!(num_envs("", &["num_envs=3"]).unwrap(), (3, dqn));
+        assert_eq!(num_envs("", &["num_envs=3", "ppo.num_envs=5"]).unwrap(), (5, dqn));
+        assert_eq!(num_envs("", &["num_envs=3", "algo=dqn"]).unwrap(), (ppo, 3));
         let message = resolved("", &["num_envs=0"]).unwrap_err().to_string();
         assert_eq!(message, "--set num_envs=0: ppo.num_envs = 0; allowed: 1 to 65536");
         let message = resolved("", &["num_envs=many"]).unwrap_err().to_string();

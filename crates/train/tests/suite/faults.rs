@@ -127,10 +127,10 @@ fn a_weight_that_is_no_number_stops_the_next_update_by_its_name() {
     let mut learner = new();
     learner.iterate().unwrap();
     let mut saved = learner.save();
-    let (mut actor, critic) = (saved.network.actor().to_vec(), saved.network.critic().to_vec());
-    actor[1].weight[[1, 3]] = f32::NAN;
-    let normalizer = saved.network.normalizer().clone();
-    saved.network = microcloud_policy::network::ActorCritic::new(actor, critic, normalizer).unwrap();
+    let mut layers = saved.network.layers().to_vec();
+    layers[1].weight[[1, 3]] = f32::NAN;
+    let (spec, normalizer) = (saved.network.spec().clone(), saved.network.normalizer().clone());
+    saved.network = microcloud_policy::network::Network::new(spec, layers, normalizer).unwrap();
     let mut poisoned = new();
     poisoned.restore(saved).unwrap();
     let error = poisoned.iterate().unwrap_err();
