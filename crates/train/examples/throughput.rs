@@ -76,7 +76,7 @@ impl VectorTask for Free {
         for (env, action) in actions.iter().enumerate() {
             buffers.rewards[env] = (*action % 3) as f64 - 1.0;
             buffers.terminated[env] = false;
-            buffers.truncated[env] = (self.steps + env) % 200 == 0;
+            buffers.truncated[env] = (self.steps + env).is_multiple_of(200);
         }
         self.observe(buffers.observations);
         buffers.final_observations.copy_from_slice(buffers.observations);
@@ -84,7 +84,7 @@ impl VectorTask for Free {
     fn save(&self) -> Vec<u8> {
         Vec::new()
     }
-    fn restore(&mut self, _: &[u8]) -> Result<(), String> {
+    fn restore(&mut self, _: &[u8], _: &mut [f32], _: &mut [bool]) -> Result<(), String> {
         Ok(())
     }
 }
@@ -118,8 +118,8 @@ impl<T: VectorTask> VectorTask for Timed<T> {
     fn save(&self) -> Vec<u8> {
         self.task.save()
     }
-    fn restore(&mut self, bytes: &[u8]) -> Result<(), String> {
-        self.task.restore(bytes)
+    fn restore(&mut self, bytes: &[u8], observations: &mut [f32], masks: &mut [bool]) -> Result<(), String> {
+        self.task.restore(bytes, observations, masks)
     }
 }
 

@@ -77,7 +77,9 @@ impl Collector {
             self.running.iter().map(|running| running.episodic_return).collect::<Vec<_>>(),
         );
         saved.put("environments.lengths", self.running.iter().map(|running| running.length).collect::<Vec<_>>());
-        saved.put("environments.memory", self.state.clone());
+        if !self.state.is_empty() {
+            saved.put("environments.memory", self.state.clone());
+        }
         saved.put("normalizer.count", vec![self.moments.count]);
         saved.put("normalizer.mean", self.moments.mean.clone());
         saved.put("normalizer.squares", self.moments.squares.clone());
@@ -111,10 +113,12 @@ impl Collector {
         if lengths.iter().any(|&length| length > LONGEST_EPISODE) {
             return Err(format!("environments.lengths has a value beyond {LONGEST_EPISODE}"));
         }
-        self.episode_starts = lengths.iter().map(|&length| length == 0).collect();
-        self.state = saved.take_f32("environments.memory", self.state.len())?;
         let running = returns.into_iter().zip(lengths);
         self.running = running.map(|(episodic_return, length)| Episode { episodic_return, length }).collect();
+        self.episode_starts = self.running.iter().map(|running| running.length == 0).collect();
+        if !self.state.is_empty() {
+            self.state = saved.take_f32("environments.memory", self.state.len())?;
+        }
         let state = saved.take_bytes("environments.state")?;
         let restored = self.task.restore(&state, &mut self.observations, &mut self.action_masks);
         restored.map_err(|reason| format!("environments.state: {reason}"))?;

@@ -174,14 +174,15 @@ fn check(name: &str, found: usize, wanted: usize, not_finite: Option<usize>) -> 
 
 #[cfg(test)]
 mod tests {
-    use microcloud_policy::network::Normalizer;
+    use microcloud_policy::network::{NetworkSpec, Normalizer};
 
     use super::*;
-    use crate::parameters::Parameters;
+    use crate::kernel::Layout;
 
     #[test]
     fn an_array_is_taken_once_and_only_as_what_it_is() {
-        let network = Parameters::new(2, &[2], 2, 0.0, 1).to_network(Normalizer::identity(2)).unwrap();
+        let layout = Layout::new(NetworkSpec::separate(2, 2, vec![2])).unwrap();
+        let network = layout.network(&layout.initialize(0.0, 1), Normalizer::identity(2)).unwrap();
         let mut saved = SavedLearner::new(network);
         saved.put("a", vec![1.0f32, 2.0]);
         saved.put("b", vec![1.0, f64::NAN]);

@@ -56,7 +56,7 @@ fn reduce(x: f32) -> (f32, f32) {
     let rounded = x * LOG2_E + ROUND;
     let power = f32::from_bits((rounded.to_bits() << 23).wrapping_add(127 << 23));
     // ln 2 in two parts (Cody and Waite, 1980), so that the product with k is exact.
-    const HIGH: f32 = 0.693_359_375;
+    const HIGH: f32 = 355.0 / 512.0;
     const LOW: f32 = -2.121_944_4e-4;
     const { assert!(HIGH + LOW - LN_2 < 1e-7) };
     let k = rounded - ROUND;

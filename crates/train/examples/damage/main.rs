@@ -1,5 +1,5 @@
 //! Truncates and alters the latest checkpoint of a run in every way it is told to, and reads it each time:
-//! `cargo run --release -p microcloud-train --example damage -- runs/x --every 64 --flips 10000`.
+//! `cargo run -p microcloud-train --example damage -- runs/x --every 64 --flips 10000`.
 
 mod campaign;
 

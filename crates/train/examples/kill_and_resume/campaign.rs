@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -9,6 +10,9 @@ use std::time::{Duration, Instant};
 use microcloud_train::RandomStream;
 use microcloud_train::run::CheckpointReader;
 use serde_json::Value;
+
+/// How long a run may take to come to a moment.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// What is killed, how often, and when.
 pub struct Campaign<'a> {
@@ -32,23 +36,24 @@ pub struct Campaign<'a> {
 pub fn play(campaign: &Campaign<'_>, say: &mut dyn FnMut(&str)) -> Result<String, String> {
     let (whole, killed) = (campaign.folder.join("whole"), campaign.folder.join("killed"));
     fs::create_dir_all(&campaign.folder).map_err(|error| error.to_string())?;
-    let started = Instant::now();
     finish(start(campaign, &whole, false)?)?;
-    let seconds = started.elapsed().as_secs_f64();
     let mut random = RandomStream::from_seed(campaign.seed);
     let mut while_writing = 0;
     for kill in 1..=campaign.kills {
         let run = start(campaign, &killed, kill > 1)?;
-        // Progress since the last checkpoint is lost, so that these moments add up to less than the run.
-        let delay = Duration::from_secs_f64(seconds * 0.6 * 2.0 * random.uniform() / f64::from(campaign.kills));
-        // Every second kill waits for a checkpoint that is being written.
-        let moment = (kill % 2 == 0).then(|| Duration::from_secs_f64(random.uniform() * 0.01));
-        let unfinished = kill_at(run, &killed, delay, moment)?;
+        // A random step of each part of the run, and a random moment after it.
+        let part = (f64::from(kill - 1) + random.uniform()) / f64::from(campaign.kills);
+        let moment = Moment {
+            step: (part * campaign.steps as f64) as u64,
+            // Every second kill waits for a checkpoint that is being written.
+            writing: kill % 2 == 0,
+            delay: Duration::from_secs_f64(random.uniform() * if kill % 2 == 0 { 0.01 } else { 0.1 }),
+        };
+        let unfinished = kill_at(run, &killed, &moment)?;
         while_writing += u32::from(unfinished);
-        let step = latest(&killed)?;
-        let said = step.map_or("no checkpoint yet".to_owned(), |step| format!("latest is step {step}"));
+        let said = latest(&killed)?.map_or("no checkpoint yet".to_owned(), |step| format!("latest is step {step}"));
         let writing = if unfinished { ", while something was written" } else { "" };
-        say(&format!("kill {kill} after {:.2} s{writing}: {said}", delay.as_secs_f64()));
+        say(&format!("kill {kill} after step {}{writing}: {said}", moment.step));
     }
     finish(start(campaign, &killed, true)?)?;
     let files = compare(&whole, &killed)?;
@@ -67,7 +72,7 @@ fn start(campaign: &Campaign<'_>, run: &Path, resumed: bool) -> Result<Child, St
         command.arg("--run-dir").arg(run).args(["--algo", &campaign.algo]);
         command.args(["--threads", &campaign.threads.to_string(), "--total-timesteps", &steps.to_string()]);
         command.args(["--num-envs", "32", "--eval-episodes", "2"]);
-        command.args(["--checkpoint-every", &(steps / 16).to_string(), "--eval-every", &(steps / 8).to_string()]);
+        command.args(["--checkpoint-every", &(steps / 32).to_string(), "--eval-every", &(steps / 8).to_string()]);
         command.args(["--set", &format!("{}.hidden=[32]", campaign.algo), "--set", "final_episodes=2"]);
         command.args(["--set", "final_control_episodes=1"]);
         // The replay's ring goes round before the end, and learning begins early.
@@ -87,19 +92,26 @@ fn finish(run: Child) -> Result<(), String> {
     output.status.success().then_some(()).ok_or_else(|| format!("a run ended with {}: {said}", output.status))
 }
 
-/// Kills a run after `delay`, or, with `moment`, that long after it next began to write a checkpoint; gives whether something
-/// unfinished is left.
-fn kill_at(mut run: Child, folder: &Path, delay: Duration, moment: Option<Duration>) -> Result<bool, String> {
-    std::thread::sleep(delay);
-    if let Some(moment) = moment {
-        let started = Instant::now();
-        while !is_writing(folder) && started.elapsed() < Duration::from_secs(20) {
-            if run.try_wait().map_err(|error| error.to_string())?.is_some() {
-                break;
-            }
+/// When a run is killed.
+struct Moment {
+    /// Not before this step is in its metrics.
+    step: u64,
+    /// Not before it writes a checkpoint.
+    writing: bool,
+    /// So long after both.
+    delay: Duration,
+}
+
+/// Kills a run; gives whether something unfinished is left.
+fn kill_at(mut run: Child, folder: &Path, moment: &Moment) -> Result<bool, String> {
+    let started = Instant::now();
+    let due = || step_of(folder) >= moment.step && (!moment.writing || is_writing(folder));
+    while !due() && started.elapsed() < PATIENCE {
+        if run.try_wait().map_err(|error| error.to_string())?.is_some() {
+            break;
         }
-        std::thread::sleep(moment);
     }
+    std::thread::sleep(moment.delay);
     // SIGKILL on Unix.
     let _ = run.kill();
     let output = run.wait_with_output().map_err(|error| error.to_string())?;
@@ -107,6 +119,20 @@ fn kill_at(mut run: Child, folder: &Path, delay: Duration, moment: Option<Durati
         None | Some(0) => Ok(is_writing(folder)),
         Some(code) => Err(format!("a run ended with {code}: {}", String::from_utf8_lossy(&output.stderr))),
     }
+}
+
+/// The step of the last whole line of a run's metrics, 0 before the first.
+fn step_of(run: &Path) -> u64 {
+    let tail = || -> std::io::Result<String> {
+        let mut file = fs::File::open(run.join("metrics.jsonl"))?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(4096)))?;
+        let mut text = String::new();
+        file.read_to_string(&mut text).map(|_| text)
+    };
+    let text = tail().unwrap_or_default();
+    let mut steps = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()?.get("step")?.as_u64());
+    steps.next_back().unwrap_or(0)
 }
 
 fn is_writing(run: &Path) -> bool {
@@ -147,8 +173,10 @@ fn contents(run: &Path) -> Result<BTreeMap<String, Vec<u8>>, String> {
             found.insert(name, fs::read(&path).map_err(|error| error.to_string())?);
         }
     }
-    let evaluation = fs::read(run.join("evaluation.json")).map_err(|error| error.to_string())?;
-    found.insert("evaluation.json".into(), evaluation);
+    let evaluation = fs::read_to_string(run.join("evaluation.json")).map_err(|error| error.to_string())?;
+    // A trained policy is called by its run's folder.
+    let evaluation = evaluation.replace(&run.display().to_string(), "run");
+    found.insert("evaluation.json".into(), evaluation.into_bytes());
     let metrics = fs::read_to_string(run.join("metrics.jsonl")).map_err(|error| error.to_string())?;
     for (number, line) in metrics.lines().enumerate() {
         let mut line: Value = serde_json::from_str(line).map_err(|error| error.to_string())?;

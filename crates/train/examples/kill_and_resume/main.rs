@@ -1,5 +1,5 @@
 //! Kills a training run with SIGKILL at random moments, resumes it, and compares what it leaves with an uninterrupted run:
-//! `cargo run --release -p microcloud-train --example kill_and_resume -- --kills 20 --algo ppo --threads 1,2`.
+//! `cargo run -p microcloud-train --example kill_and_resume -- --kills 20 --algo ppo --threads 1,2`.
 
 mod campaign;
 

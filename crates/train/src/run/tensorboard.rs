@@ -100,7 +100,7 @@ mod tests {
         let mut found = Vec::new();
         while let Some((length, after)) = rest.split_first_chunk::<8>() {
             let length = u64::from_le_bytes(*length) as usize;
-            found.push(protobuf::parse_from_bytes(&after[4..4 + length]).unwrap());
+            found.push(Event::parse_from_bytes(&after[4..4 + length]).unwrap());
             rest = &after[4 + length + 4..];
         }
         found

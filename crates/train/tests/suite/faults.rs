@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
+use microcloud_policy::network::Network;
 use microcloud_train::run::{Outcome, PolicyLabels, RunFolder, RunListener, RunSetup, execute};
 use microcloud_train::{Learner, PpoConfig, PpoLearner, TaskBuffers, TrainConfig, TrainError, VectorTask, new_learner};
 use serde_json::Value;
@@ -127,10 +128,9 @@ fn a_weight_that_is_no_number_stops_the_next_update_by_its_name() {
     let mut learner = new();
     learner.iterate().unwrap();
     let mut saved = learner.save();
-    let mut layers = saved.network.layers().to_vec();
+    let (mut layers, normalizer) = (saved.network.layers().to_vec(), saved.network.normalizer().clone());
     layers[1].weight[[1, 3]] = f32::NAN;
-    let (spec, normalizer) = (saved.network.spec().clone(), saved.network.normalizer().clone());
-    saved.network = microcloud_policy::network::Network::new(spec, layers, normalizer).unwrap();
+    saved.network = Network::new(saved.network.spec().clone(), layers, normalizer).unwrap();
     let mut poisoned = new();
     poisoned.restore(saved).unwrap();
     let error = poisoned.iterate().unwrap_err();

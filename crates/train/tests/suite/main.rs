@@ -10,3 +10,4 @@ mod kills;
 mod learning;
 mod library;
 mod run_folder;
+mod small_tasks;

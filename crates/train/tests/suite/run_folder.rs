@@ -278,18 +278,6 @@ fn a_damaged_checkpoint_is_refused_as_corrupt() {
 }
 
 #[test]
-fn divergence_ends_the_run_with_its_own_code() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("run");
-    let mut config = config();
-    config.ppo.learning_rate = 1e6;
-    config.ppo.max_grad_norm = 1e9;
-    config.total_timesteps = 20_480;
-    let error = to_end(&config, &path, false).unwrap_err();
-    assert_eq!((error.exit_code(), exit_code(&path)), (4, 4), "{error}");
-}
-
-#[test]
 fn a_checkpoint_that_cannot_be_written_is_a_disk_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run");
