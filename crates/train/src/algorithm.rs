@@ -3,6 +3,7 @@
 use microcloud_core::Topology;
 
 use crate::config::{ALGORITHMS, TrainConfig};
+use crate::dqn::{DqnLearner, ReplayShape};
 use crate::error::TrainError;
 use crate::learner::Learner;
 use crate::ppo::PpoLearner;
@@ -16,6 +17,7 @@ pub fn new_learner(config: &TrainConfig, task: Box<dyn VectorTask>) -> Result<Bo
     let TrainConfig { total_timesteps, seed, threads, .. } = *config;
     match config.algo.as_str() {
         "ppo" => Ok(Box::new(PpoLearner::new(config.ppo.clone(), task, total_timesteps, seed, threads)?)),
+        "dqn" => Ok(Box::new(DqnLearner::new(config.dqn.clone(), task, total_timesteps, seed, threads)?)),
         other => Err(unknown(other)),
     }
 }
@@ -27,6 +29,7 @@ pub fn new_learner(config: &TrainConfig, task: Box<dyn VectorTask>) -> Result<Bo
 pub fn num_envs(config: &TrainConfig) -> Result<usize, TrainError> {
     match config.algo.as_str() {
         "ppo" => Ok(config.ppo.num_envs),
+        "dqn" => Ok(config.dqn.num_envs),
         other => Err(unknown(other)),
     }
 }
@@ -38,6 +41,7 @@ pub fn num_envs(config: &TrainConfig) -> Result<usize, TrainError> {
 pub fn memory(config: &TrainConfig, topology: &Topology) -> Result<Vec<(&'static str, u128)>, TrainError> {
     match config.algo.as_str() {
         "ppo" => Ok(ppo_memory(config, topology)),
+        "dqn" => Ok(dqn_memory(config, topology)),
         other => Err(unknown(other)),
     }
 }
@@ -53,6 +57,22 @@ fn ppo_memory(config: &TrainConfig, topology: &Topology) -> Vec<(&'static str, u
     // A weight has a gradient and two moments, each of 4 bytes.
     let parameters = 16 * (weights(num_actions).sum::<u128>() + weights(1).sum::<u128>());
     vec![("ppo.num_envs, ppo.num_steps", rollout), ("ppo.hidden", parameters)]
+}
+
+fn dqn_memory(config: &TrainConfig, topology: &Topology) -> Vec<(&'static str, u128)> {
+    let dqn = &config.dqn;
+    let (width, num_actions) = (topology.observation_size(), topology.num_actions());
+    let shape = ReplayShape { steps: 1, num_envs: 1, observation_size: width, num_actions };
+    // A priority is two numbers of eight bytes, and the tree is rounded up to a power of two.
+    let replay = (dqn.buffer_size as u128) * (shape.bytes_per_transition() as u128 + 32);
+    // A transition of a batch has two observations, raw and normalised, and a mask.
+    let batch = (dqn.batch_size as u128) * (16 * width + num_actions + 64) as u128;
+    let sizes = || dqn.hidden.iter().map(|&size| size as u128);
+    let inputs = || std::iter::once(width as u128).chain(sizes());
+    let weights = |last: u128| inputs().zip(sizes().chain([last])).map(|(inputs, outputs)| (inputs + 1) * outputs);
+    // A weight has a target, a gradient and two moments, each of 4 bytes.
+    let parameters = 20 * (weights(num_actions as u128).sum::<u128>() + weights(1).sum::<u128>());
+    vec![("dqn.buffer_size", replay), ("dqn.batch_size", batch), ("dqn.hidden", parameters)]
 }
 
 fn unknown(algo: &str) -> TrainError {

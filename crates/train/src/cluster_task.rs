@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use microcloud_core::{LevelDraws, Split, StepBuffers, Topology, VectorEnvironment, VectorError};
+use microcloud_core::{Autoreset, LevelDraws, Split, Start, StepBuffers, Topology, VectorEnvironment, VectorError};
 use serde::{Deserialize, Serialize};
 
 use microcloud_policy::network::BlockLayout;
@@ -16,6 +16,8 @@ pub struct ClusterTask {
     sums: Sums,
 }
 
+/// More environments than memory is likely to hold.
+const MOST_ENVS: usize = 1 << 20;
 /// More episodes than any run draws.
 const MOST_DRAWN: u64 = 1 << 40;
 
@@ -54,7 +56,11 @@ impl ClusterTask {
     /// # Errors
     /// As [`VectorEnvironment::new`].
     pub fn new(topology: Arc<Topology>, num_envs: usize, threads: usize, staggered: bool) -> Result<Self, VectorError> {
-        let clusters = VectorEnvironment::new(topology, Split::Train, num_envs, threads)?;
+        if num_envs > MOST_ENVS {
+            return Err(VectorError::NumEnvs(num_envs));
+        }
+        // They are reset here, after the masks of their last observations were taken.
+        let clusters = VectorEnvironment::mixed(&vec![topology; num_envs], Split::Train, Autoreset::Disabled, threads)?;
         Ok(Self { clusters, staggered, sums: Sums::default() })
     }
 
@@ -74,6 +80,17 @@ impl ClusterTask {
             }
             cluster.observe(&mut observations[index * width..(index + 1) * width]);
             cluster.action_mask(&mut action_masks[index * num_actions..(index + 1) * num_actions]);
+        }
+    }
+}
+
+/// Copies the rows in which an episode ended.
+fn keep<T: Copy>(terminated: &[bool], truncated: &[bool], from: &[T], to: &mut [T]) {
+    let width = from.len() / terminated.len().max(1);
+    let rows = from.chunks_exact(width).zip(to.chunks_exact_mut(width));
+    for ((from, to), (terminated, truncated)) in rows.zip(terminated.iter().zip(truncated)) {
+        if *terminated || *truncated {
+            to.copy_from_slice(from);
         }
     }
 }
@@ -112,7 +129,7 @@ impl VectorTask for ClusterTask {
     }
 
     fn step(&mut self, actions: &[usize], buffers: &mut TaskBuffers<'_>) {
-        let mut buffers = StepBuffers {
+        let mut step = StepBuffers {
             observations: buffers.observations,
             action_masks: buffers.action_masks,
             rewards: buffers.rewards,
@@ -120,10 +137,12 @@ impl VectorTask for ClusterTask {
             truncated: buffers.truncated,
             final_observations: buffers.final_observations,
         };
-        self.clusters.step(actions, &mut buffers);
-        let flags = buffers.terminated.iter().zip(buffers.truncated.iter());
+        self.clusters.step(actions, &mut step);
+        let (terminated, truncated) = (&*buffers.terminated, &*buffers.truncated);
+        keep(terminated, truncated, buffers.observations, buffers.final_observations);
+        keep(terminated, truncated, buffers.action_masks, buffers.final_action_masks);
+        let flags = terminated.iter().zip(truncated);
         for (cluster, (terminated, truncated)) in self.clusters.environments().iter().zip(flags) {
-            // Where an episode ended, the metrics are those of the next one's start.
             if !terminated && !truncated {
                 let metrics = cluster.metrics();
                 self.sums.offered += metrics.offered;
@@ -133,6 +152,10 @@ impl VectorTask for ClusterTask {
                 self.sums.actions += f64::from(metrics.actions);
                 self.sums.decisions += 1.0;
             }
+        }
+        if terminated.contains(&true) || truncated.contains(&true) {
+            let next = |row: usize| (terminated[row] || truncated[row]).then_some(Start::Next);
+            self.clusters.reset_rows(next, buffers.observations, buffers.action_masks);
         }
     }
 
@@ -204,6 +227,8 @@ mod tests {
         observations: Vec<f32>,
         action_masks: Vec<bool>,
         rewards: Vec<f64>,
+        last: Vec<f32>,
+        last_masks: Vec<bool>,
     }
 
     impl Played {
@@ -215,18 +240,19 @@ mod tests {
                 observations: vec![0.0; observations],
                 action_masks: vec![false; action_masks],
                 rewards: Vec::new(),
+                last: vec![0.0; observations],
+                last_masks: vec![true; action_masks],
             };
             played.task.reset(7, &mut played.observations, &mut played.action_masks);
             played
         }
 
-        fn step(&mut self, decision: usize) {
+        fn step(&mut self, decision: usize) -> Vec<usize> {
             let num_actions = self.task.num_actions();
             let masks = self.action_masks.chunks_exact(num_actions);
             let legal = |mask: &[bool]| (0..num_actions).map(|k| (k + decision * 5) % num_actions).find(|&k| mask[k]);
             let actions: Vec<usize> = masks.map(|mask| legal(mask).unwrap()).collect();
             let (mut rewards, mut terminated, mut truncated) = ([0.0; NUM_ENVS], [false; NUM_ENVS], [false; NUM_ENVS]);
-            let mut last = self.observations.clone();
             self.task.step(
                 &actions,
                 &mut TaskBuffers {
@@ -235,10 +261,12 @@ mod tests {
                     rewards: &mut rewards,
                     terminated: &mut terminated,
                     truncated: &mut truncated,
-                    final_observations: &mut last,
+                    final_observations: &mut self.last,
+                    final_action_masks: &mut self.last_masks,
                 },
             );
             self.rewards.extend(rewards);
+            actions
         }
 
         fn restore(&mut self, bytes: &[u8]) -> Result<(), String> {
@@ -250,7 +278,7 @@ mod tests {
     fn a_restored_batch_goes_on_with_the_same_bits_over_the_ends_of_episodes() {
         let topology = Topology::new(Scenario::load("spine12").unwrap()).unwrap();
         let (mut first, mut second) = (Played::new(&topology), Played::new(&topology));
-        (0..50).for_each(|decision| first.step(decision));
+        (0..50).for_each(|decision| drop(first.step(decision)));
         second.restore(&first.task.save()).unwrap();
         assert_eq!((&first.observations, &first.action_masks), (&second.observations, &second.action_masks));
         first.rewards.clear();
@@ -262,6 +290,49 @@ mod tests {
         assert_eq!(first.rewards, second.rewards);
         assert_eq!(first.task.drain_scalars(), second.task.drain_scalars());
         assert!(first.task.save() == second.task.save());
+    }
+
+    #[test]
+    fn episodes_follow_each_other_as_in_a_batch_that_resets_itself_and_last_masks_are_the_clusters() {
+        let topology = Topology::new(Scenario::load("spine12").unwrap()).unwrap();
+        let mut played = Played::new(&topology);
+        played.task.staggered = false;
+        played.task.reset(7, &mut played.observations, &mut played.action_masks);
+        let mut other = VectorEnvironment::new(topology.clone(), Split::Train, NUM_ENVS, 1).unwrap();
+        let mut alone =
+            VectorEnvironment::mixed(&vec![topology.clone(); NUM_ENVS], Split::Train, Autoreset::Disabled, 1).unwrap();
+        let (mut observations, mut masks) = (played.observations.clone(), played.action_masks.clone());
+        let (mut unended, mut unended_masks) = (observations.clone(), masks.clone());
+        other.reset(7 << 20, &mut observations, &mut masks);
+        alone.reset(7 << 20, &mut unended, &mut unended_masks);
+        let decisions = topology.scenario().episode_decisions as usize;
+        for decision in 0..decisions + 20 {
+            assert_eq!((&played.observations, &played.action_masks), (&observations, &masks), "decision {decision}");
+            let actions = played.step(decision);
+            let step = |clusters: &mut VectorEnvironment, observations: &mut [f32], masks: &mut [bool]| {
+                let mut last = observations.to_vec();
+                clusters.step(
+                    &actions,
+                    &mut StepBuffers {
+                        observations,
+                        action_masks: masks,
+                        rewards: &mut [0.0; NUM_ENVS],
+                        terminated: &mut [false; NUM_ENVS],
+                        truncated: &mut [false; NUM_ENVS],
+                        final_observations: &mut last,
+                    },
+                );
+                last
+            };
+            let last = step(&mut other, &mut observations, &mut masks);
+            if decision < decisions {
+                step(&mut alone, &mut unended, &mut unended_masks);
+            }
+            if decision + 1 == decisions {
+                assert_eq!(played.last, last);
+                assert_eq!((&played.last, &played.last_masks), (&unended, &unended_masks));
+            }
+        }
     }
 
     #[test]

@@ -33,6 +33,7 @@ pub struct Collector {
     observations: Vec<f32>,
     action_masks: Vec<bool>,
     final_observations: Vec<f32>,
+    final_action_masks: Vec<bool>,
     rewards: Vec<f64>,
     running: Vec<Episode>,
     moments: RunningMoments,
@@ -53,6 +54,7 @@ impl Collector {
             observations: vec![0.0; num_envs * width],
             action_masks: vec![true; num_envs * num_actions],
             final_observations: vec![0.0; num_envs * width],
+            final_action_masks: vec![true; num_envs * num_actions],
             rewards: vec![0.0; num_envs],
             running: vec![Episode { episodic_return: 0.0, length: 0 }; num_envs],
             moments: RunningMoments::new(width),
@@ -149,7 +151,6 @@ impl Collector {
         rollout.first_states.clone_from(&self.state);
         for step in 0..rollout.num_steps {
             let rows = step * num_envs..(step + 1) * num_envs;
-            self.moments.update(&self.observations);
             let normalized = &mut rollout.observations[rows.start * width..rows.end * width];
             player.normalize(&self.observations, normalized);
             player.layout.forward(player.parameters, &needed, normalized, &self.state, &mut self.tape);
@@ -170,17 +171,9 @@ impl Collector {
                 self.state.copy_from_slice(self.tape.values(next));
             }
 
-            let mut buffers = TaskBuffers {
-                observations: &mut self.observations,
-                action_masks: &mut self.action_masks,
-                rewards: &mut self.rewards,
-                terminated: &mut rollout.terminated[rows.clone()],
-                truncated: &mut rollout.truncated[rows.clone()],
-                final_observations: &mut self.final_observations,
-            };
-            self.task.step(&rollout.actions[rows.clone()], &mut buffers);
-            self.check_finite(width)?;
-            self.record_rewards(rollout, rows.start, &mut episodes);
+            let (terminated, truncated) = (&mut rollout.terminated[rows.clone()], &mut rollout.truncated[rows.clone()]);
+            let rewards = &mut rollout.rewards[rows.clone()];
+            self.step(&rollout.actions[rows.clone()], terminated, truncated, rewards, &mut episodes)?;
             self.record_final_values(player, rollout, rows.start);
             self.begin_episodes(rollout, rows.start);
         }
@@ -188,34 +181,31 @@ impl Collector {
         Ok(episodes)
     }
 
-    /// What an environment gave must be numbers: one that is none would be in every statistic from then on.
-    fn check_finite(&self, width: usize) -> Result<(), String> {
-        if let Some(env) = self.rewards.iter().position(|reward| !reward.is_finite()) {
-            return Err(format!("rewards of environment {env}"));
-        }
-        match self.observations.iter().position(|value| !value.is_finite()) {
-            Some(place) => {
-                Err(format!("feature {} of the observations of environment {}", place % width, place / width))
-            }
-            None => Ok(()),
-        }
-    }
-
-    /// Notes which environments begin episodes, and forgets what they remembered.
-    fn begin_episodes(&mut self, rollout: &Rollout, start: usize) {
-        let memory = self.state.len() / rollout.num_envs;
-        for env in 0..rollout.num_envs {
-            self.episode_starts[env] = rollout.terminated[start + env] || rollout.truncated[start + env];
-            if self.episode_starts[env] {
-                self.state[env * memory..(env + 1) * memory].fill(0.0);
-            }
-        }
-    }
-
-    fn record_rewards(&mut self, rollout: &mut Rollout, start: usize, episodes: &mut Vec<Episode>) {
-        let rows = start..start + rollout.num_envs;
-        let (terminated, truncated) = (&rollout.terminated[rows.clone()], &rollout.truncated[rows.clone()]);
-        let rewards = &mut rollout.rewards[rows];
+    /// Takes an action in every environment, writes which episodes ended and the rewards to learn from, scaled where they are,
+    /// and adds the episodes that ended.
+    ///
+    /// # Errors
+    /// Which reward or observation is not finite, by environment.
+    pub fn step(
+        &mut self,
+        actions: &[usize],
+        terminated: &mut [bool],
+        truncated: &mut [bool],
+        rewards: &mut [f32],
+        episodes: &mut Vec<Episode>,
+    ) -> Result<(), String> {
+        self.moments.update(&self.observations);
+        let mut buffers = TaskBuffers {
+            observations: &mut self.observations,
+            action_masks: &mut self.action_masks,
+            rewards: &mut self.rewards,
+            terminated,
+            truncated,
+            final_observations: &mut self.final_observations,
+            final_action_masks: &mut self.final_action_masks,
+        };
+        self.task.step(actions, &mut buffers);
+        self.check_finite()?;
         match &mut self.scaler {
             Some(scaler) => scaler.scale(&self.rewards, terminated, truncated, rewards),
             None => rewards.iter_mut().zip(&self.rewards).for_each(|(out, reward)| *out = *reward as f32),
@@ -226,6 +216,67 @@ impl Collector {
             if terminated[env] || truncated[env] {
                 episodes.push(*running);
                 *running = Episode { episodic_return: 0.0, length: 0 };
+            }
+        }
+        Ok(())
+    }
+
+    /// What an environment gave must be numbers: one that is none would be in every statistic from then on.
+    fn check_finite(&self) -> Result<(), String> {
+        if let Some(env) = self.rewards.iter().position(|reward| !reward.is_finite()) {
+            return Err(format!("rewards of environment {env}"));
+        }
+        let width = self.moments.mean.len();
+        // Last observations are those of the episodes that ended latest, or zeros.
+        let place = [&self.observations, &self.final_observations]
+            .into_iter()
+            .find_map(|values| values.iter().position(|value| !value.is_finite()));
+        match place {
+            Some(place) => {
+                Err(format!("feature {} of the observations of environment {}", place % width, place / width))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Raw observations to act on, `[num_envs, observation_size]`.
+    pub fn observations(&self) -> &[f32] {
+        &self.observations
+    }
+
+    /// Legal actions, `[num_envs, num_actions]`.
+    pub fn action_masks(&self) -> &[bool] {
+        &self.action_masks
+    }
+
+    /// Rewards of the last step as the environments gave them, `[num_envs]`.
+    pub fn rewards(&self) -> &[f64] {
+        &self.rewards
+    }
+
+    /// Raw last observations of episodes that ended in the last step, in their environments' rows, `[num_envs,
+    /// observation_size]`.
+    pub fn final_observations(&self) -> &[f32] {
+        &self.final_observations
+    }
+
+    /// What was legal there, `[num_envs, num_actions]`.
+    pub fn final_action_masks(&self) -> &[bool] {
+        &self.final_action_masks
+    }
+
+    /// How rewards are scaled, if they are.
+    pub fn scaler(&self) -> Option<&ReturnScaler> {
+        self.scaler.as_ref()
+    }
+
+    /// Notes which environments begin episodes, and forgets what they remembered.
+    fn begin_episodes(&mut self, rollout: &Rollout, start: usize) {
+        let memory = self.state.len() / rollout.num_envs;
+        for env in 0..rollout.num_envs {
+            self.episode_starts[env] = rollout.terminated[start + env] || rollout.truncated[start + env];
+            if self.episode_starts[env] {
+                self.state[env * memory..(env + 1) * memory].fill(0.0);
             }
         }
     }

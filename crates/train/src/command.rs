@@ -28,7 +28,7 @@ struct Arguments {
     /// A built-in scenario's name, or a scenario file
     #[arg(long, value_name = "NAME|FILE.toml")]
     scenario: Option<String>,
-    /// The algorithm: ppo
+    /// The algorithm: ppo or dqn
     #[arg(long)]
     algo: Option<String>,
     /// Environment steps over all environments
@@ -90,7 +90,7 @@ impl Arguments {
         let numbers = [
             ("--total-timesteps", "total_timesteps", self.total_timesteps),
             ("--seed", "seed", self.seed),
-            ("--num-envs", "ppo.num_envs", self.num_envs),
+            ("--num-envs", "num_envs", self.num_envs),
             ("--threads", "threads", self.threads),
             ("--checkpoint-every", "checkpoint_every", self.checkpoint_every),
             ("--eval-every", "eval_every", self.eval_every),

@@ -11,6 +11,7 @@ pub fn play_greedily(task: &mut dyn VectorTask, network: &Network, seed: u64) ->
     let mut observations = vec![0.0; num_envs * width];
     let mut final_observations = vec![0.0; num_envs * width];
     let mut action_masks = vec![true; num_envs * num_actions];
+    let mut final_action_masks = action_masks.clone();
     let mut actions = vec![0; num_envs];
     let mut rewards = vec![0.0; num_envs];
     let mut terminated = vec![false; num_envs];
@@ -38,6 +39,7 @@ pub fn play_greedily(task: &mut dyn VectorTask, network: &Network, seed: u64) ->
             terminated: &mut terminated,
             truncated: &mut truncated,
             final_observations: &mut final_observations,
+            final_action_masks: &mut final_action_masks,
         };
         task.step(&actions, &mut buffers);
         for env in 0..num_envs {

@@ -1,5 +1,7 @@
 //! What a run asks of an algorithm, and what one iteration of it brings.
 
+use std::io::{self, Read, Write};
+
 use microcloud_policy::network::Network;
 
 use crate::collector::Episode;
@@ -37,6 +39,27 @@ pub trait Learner: Send {
     /// # Errors
     /// What does not fit this learner's task and configuration; the learner must not go on after that.
     fn restore(&mut self, saved: SavedLearner) -> Result<(), String>;
+
+    /// Whether there is a replay beside what [`Learner::save`] gives; none is needed where all steps are taken.
+    fn has_replay(&self) -> bool {
+        false
+    }
+
+    /// Writes the replay piece by piece: it may be as large as half of what memory there is.
+    ///
+    /// # Errors
+    /// The writer's.
+    fn write_replay(&self, _out: &mut dyn Write) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Reads what [`Learner::write_replay`] wrote, after [`Learner::restore`]; nothing in it is trusted.
+    ///
+    /// # Errors
+    /// What does not fit this learner; it must not go on after that.
+    fn read_replay(&mut self, _input: &mut dyn Read) -> Result<(), String> {
+        Ok(())
+    }
 }
 
 /// What one iteration brought.

@@ -10,6 +10,7 @@ mod cluster_task;
 mod collector;
 pub mod command;
 mod config;
+mod dqn;
 mod error;
 mod evaluation;
 mod initialization;
@@ -22,12 +23,17 @@ mod random;
 mod rollout;
 pub mod run;
 mod saved_learner;
+mod schedule;
 mod task;
 
 pub use algorithm::new_learner;
 pub use cluster_task::ClusterTask;
 pub use collector::{Collector, Episode, Player};
-pub use config::{ConfigSources, DEFAULT_TOTAL_TIMESTEPS, NetworkBody, PpoConfig, TrainConfig};
+pub use config::{ConfigSources, DEFAULT_TOTAL_TIMESTEPS, DqnConfig, NetworkBody, PpoConfig, TrainConfig};
+pub use dqn::{
+    Dqn, DqnLearner, DrawnRows, Exploration, NextValues, PrioritizedRows, Replay, ReplayShape, ReplayStep, RewardScale,
+    StepDiagnostics, SumTree, TdErrors, TdLoss, TransitionBatch, bootstrap, read_replay, write_replay,
+};
 pub use error::TrainError;
 pub use evaluation::play_greedily;
 pub use learner::{Iteration, Learner};
@@ -37,4 +43,5 @@ pub use ppo::{LossSums, Ppo, PpoLearner, Sample, UpdateDiagnostics};
 pub use random::RandomStream;
 pub use rollout::Rollout;
 pub use saved_learner::{SavedLearner, Values};
+pub use schedule::linear;
 pub use task::{TaskBuffers, VectorTask};

@@ -4,7 +4,7 @@ use microcloud_policy::network::Normalizer;
 use ndarray::Array1;
 
 /// Scaled rewards are clamped to plus and minus this.
-const REWARD_LIMIT: f64 = 10.0;
+pub const REWARD_LIMIT: f64 = 10.0;
 
 /// Mean and variance per feature over everything seen so far (Chan, Golub and LeVeque, 1979).
 #[derive(Debug, Clone, PartialEq)]
@@ -83,13 +83,18 @@ impl ReturnScaler {
         &self.moments
     }
 
+    /// What rewards are divided by now.
+    pub fn deviation(&self) -> f64 {
+        self.moments.variance().next().map_or(1.0, |variance| (variance + 1e-8).sqrt())
+    }
+
     /// Writes the scaled rewards of one step to `out`.
     pub fn scale(&mut self, rewards: &[f64], terminated: &[bool], truncated: &[bool], out: &mut [f32]) {
         for (value, reward) in self.returns.iter_mut().zip(rewards) {
             *value = *value * self.gamma + reward;
             self.moments.update(&[*value as f32]);
         }
-        let deviation = self.moments.variance().next().map_or(1.0, |variance| (variance + 1e-8).sqrt());
+        let deviation = self.deviation();
         for (out, reward) in out.iter_mut().zip(rewards) {
             *out = (reward / deviation).clamp(-REWARD_LIMIT, REWARD_LIMIT) as f32;
         }

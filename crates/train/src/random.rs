@@ -9,6 +9,10 @@ pub enum Purpose {
     Actions = 2,
     /// Order of the samples in an epoch.
     Shuffle = 3,
+    /// Actions that explore.
+    Exploration = 5,
+    /// Transitions drawn from a replay.
+    Replay = 6,
 }
 
 /// SplitMix64 (Steele, Lea and Flood, 2014).

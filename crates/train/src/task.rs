@@ -57,4 +57,7 @@ pub struct TaskBuffers<'a> {
     pub truncated: &'a mut [bool],
     /// `[num_envs, observation_size]`; only rows whose episode ended are written, with its last observation.
     pub final_observations: &'a mut [f32],
+    /// `[num_envs, num_actions]`; only rows whose episode ended are written, with what was legal at its last observation. All
+    /// are true where nothing was written yet, so that a task without masks writes none.
+    pub final_action_masks: &'a mut [bool],
 }

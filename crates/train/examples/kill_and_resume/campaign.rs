@@ -75,9 +75,12 @@ fn start(campaign: &Campaign<'_>, run: &Path, resumed: bool) -> Result<Child, St
         command.args(["--checkpoint-every", &(steps / 32).to_string(), "--eval-every", &(steps / 8).to_string()]);
         command.args(["--set", &format!("{}.hidden=[32]", campaign.algo), "--set", "final_episodes=2"]);
         command.args(["--set", "final_control_episodes=1"]);
-        if campaign.algo == "ppo" {
-            command.args(["--set", "ppo.num_steps=32"]);
-        }
+        // The replay's ring goes round before the end, and learning begins early.
+        let own: &[&str] = match campaign.algo.as_str() {
+            "dqn" => &["dqn.buffer_size=8192", "dqn.learning_starts=1024", "dqn.batch_size=128"],
+            _ => &["ppo.num_steps=32"],
+        };
+        own.iter().for_each(|assignment| drop(command.args(["--set", assignment])));
     }
     command.args(["--progress", "none"]).stdout(Stdio::null()).stderr(Stdio::piped());
     command.spawn().map_err(|error| error.to_string())

@@ -10,6 +10,7 @@ use super::checkpoint::{self, PolicyLabels};
 use super::folder::RunFolder;
 use super::listener::{RunListener, Snapshot};
 use super::log::RunLog;
+use super::replay;
 use super::scalars::{JsonLines, ScalarWriter};
 use super::state::{Best, RunState};
 use super::tensorboard::TensorBoard;
@@ -233,7 +234,10 @@ impl<'a> Run<'a> {
         }
         // The checkpoint is not to outlive what led to it.
         self.sync_writers();
-        let path = checkpoint::write(&self.folder, &self.labels, self.learner.save(), &self.state)?;
+        let mut saved = self.learner.save();
+        replay::write(&self.folder, self.state.step, self.learner.as_ref(), &mut saved)?;
+        let path = checkpoint::write(&self.folder, &self.labels, saved, &self.state)?;
+        replay::keep_only(&self.folder, self.state.step);
         self.saved_step = Some(self.learner.step());
         self.log_line(&format!("step {}: wrote {}", self.state.step, path.display()));
         Ok(())
@@ -271,13 +275,15 @@ pub(super) fn take_up_latest(
     labels: &PolicyLabels,
     learner: &mut dyn Learner,
 ) -> Result<RunState, TrainError> {
-    let (saved, state) = checkpoint::read_latest(folder, labels)?;
+    let (mut saved, state) = checkpoint::read_latest(folder, labels)?;
     let path = checkpoint::checkpoint_path(folder, state.step);
+    let checksum = replay::take_checksum(&mut saved).map_err(|reason| TrainError::corrupt(&path, reason))?;
     learner.restore(saved).map_err(|reason| TrainError::corrupt(&path, reason))?;
     if learner.step() != state.step {
         let reason = format!("state.json has step {}, and its counters make {}", state.step, learner.step());
         return Err(TrainError::corrupt(&path, reason));
     }
+    replay::read(folder, state.step, learner, checksum)?;
     Ok(state)
 }
 

@@ -67,7 +67,8 @@ fn write_synced(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     file.sync_all()
 }
 
-fn sync_parent(path: &Path) -> Result<(), TrainError> {
+/// Syncs the folder that a file was put into.
+pub fn sync_parent(path: &Path) -> Result<(), TrainError> {
     path.parent().map_or(Ok(()), sync)
 }
 

@@ -14,6 +14,7 @@ mod prepare;
 mod progress;
 mod provenance;
 mod reader;
+mod replay;
 mod scalars;
 mod state;
 mod tensorboard;

@@ -3,6 +3,7 @@
 mod cart_pole;
 mod command;
 mod damage;
+mod dqn;
 mod faults;
 mod gradients;
 mod kills;
