@@ -262,7 +262,7 @@ def test_a_configuration_is_a_file_or_a_dictionary_and_arguments_win(tmp_path: P
     [
         ({"scenario": "spine13"}, ScenarioError, "did you mean `spine12`"),
         ({"scenario": 3}, TypeError, "a scenario of type int"),
-        ({"algo": "dqn"}, TrainingError, "not available yet; allowed: ppo"),
+        ({"algo": "sac"}, TrainingError, "allowed: dqn, ppo"),
         ({"seed": -1}, TrainingError, "allowed: 0 to 4294967295"),
         ({"seed": 2**70}, TrainingError, "too large"),
         ({"num_envs": 0}, TrainingError, "num_envs = 0: ppo.num_envs = 0; allowed: 1 to 65536"),

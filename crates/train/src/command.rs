@@ -21,7 +21,7 @@ const EXAMPLE: &str = "Example:
 
 Exit codes: 0 complete, 2 usage or configuration, 3 corrupt file, 4 diverged, 5 disk, 130 interrupted.";
 
-/// Trains a policy; as typed, PPO on spine12 with seed 1, ending with an evaluation table.
+/// Trains a policy with PPO or DQN; as typed, PPO on spine12 with seed 1, ending with an evaluation table.
 #[derive(Debug, Parser)]
 #[command(name = "train", version, after_help = EXAMPLE, allow_negative_numbers = true)]
 struct Arguments {

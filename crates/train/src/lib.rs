@@ -1,4 +1,4 @@
-//! PPO on burn: collects experience, updates a policy, writes run folders and checkpoints.
+//! PPO and DQN: collect experience, update a policy, write run folders and checkpoints.
 //!
 //! One iteration of training is: the [`Collector`] plays `num_steps` decisions in every environment with
 //! the network at hand, filling a [`Rollout`]; the rollout gets its advantages; [`Ppo`] shuffles it into minibatches and takes
