@@ -9,7 +9,7 @@ use crate::learner::Learner;
 use crate::ppo::PpoLearner;
 use crate::task::VectorTask;
 
-/// The learner of `config.algo` in a task with [`num_envs`] environments; it has not begun.
+/// The learner of `config.algo` in a task with as many environments as the configuration says; it has not begun.
 ///
 /// # Errors
 /// [`TrainError::Usage`] for an algorithm that there is not, [`TrainError::Threads`] where the system refuses the threads.

@@ -1,8 +1,9 @@
 //! PPO and DQN: collect experience, update a policy, write run folders and checkpoints.
 //!
-//! One iteration of training is: the [`Collector`] plays `num_steps` decisions in every environment with
-//! the network at hand, filling a [`Rollout`]; the rollout gets its advantages; [`Ppo`] shuffles it into minibatches and takes
-//! optimizer steps with the fused passes of [`kernel`], which tests hold to burn's autodiff.
+//! An iteration of PPO: the [`Collector`] plays `num_steps` decisions in every environment with the network at hand, filling a
+//! [`Rollout`]; the rollout gets its advantages; [`Ppo`] shuffles it into minibatches and takes optimizer steps. An iteration of
+//! DQN: step by step, a decision in every environment goes into the replay, and batches drawn from it are learned from. Both
+//! compute with the fused passes of [`kernel`], which tests hold to burn's autodiff.
 
 mod algorithm;
 pub mod burn_path;

@@ -80,7 +80,9 @@ fn start(campaign: &Campaign<'_>, run: &Path, resumed: bool) -> Result<Child, St
             "dqn" => &["dqn.buffer_size=8192", "dqn.learning_starts=1024", "dqn.batch_size=128"],
             _ => &["ppo.num_steps=32"],
         };
-        own.iter().for_each(|assignment| drop(command.args(["--set", assignment])));
+        for assignment in own {
+            command.args(["--set", assignment]);
+        }
     }
     command.args(["--progress", "none"]).stdout(Stdio::null()).stderr(Stdio::piped());
     command.spawn().map_err(|error| error.to_string())
