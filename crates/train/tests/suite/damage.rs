@@ -121,7 +121,7 @@ fn a_damaged_run_is_not_resumed_and_keeps_its_end() {
         ("config.toml", |run| fs::write(run.join("config.toml"), "").unwrap()),
         ("config.toml", |run| fs::write(run.join("config.toml"), [0xff, 0, 0xfe]).unwrap()),
         ("config.toml", |run| fs::write(run.join("config.toml"), "seed = = 1").unwrap()),
-        ("no key \"ppo.norm_reward\"", |run| {
+        ("no key \"dqn.norm_reward\"", |run| {
             let text = fs::read_to_string(run.join("config.toml")).unwrap();
             fs::write(run.join("config.toml"), text.replace("norm_reward = true", "")).unwrap();
         }),
