@@ -80,7 +80,9 @@ fn start(campaign: &Campaign<'_>, run: &Path, resumed: bool) -> Result<Child, St
             "dqn" => &["dqn.buffer_size=8192", "dqn.learning_starts=1024", "dqn.batch_size=128"],
             _ => &["ppo.num_steps=32"],
         };
-        own.iter().for_each(|assignment| drop(command.args(["--set", assignment])));
+        for assignment in own {
+            command.args(["--set", assignment]);
+        }
     }
     command.args(["--progress", "none"]).stdout(Stdio::null()).stderr(Stdio::piped());
     command.spawn().map_err(|error| error.to_string())
@@ -136,8 +138,9 @@ fn step_of(run: &Path) -> u64 {
 }
 
 fn is_writing(run: &Path) -> bool {
-    let entries = fs::read_dir(run.join("checkpoints")).into_iter().flatten().flatten();
-    entries.into_iter().any(|entry| entry.path().extension().is_some_and(|extension| extension == "tmp"))
+    let folders = ["checkpoints", "replay"].into_iter();
+    let mut entries = folders.flat_map(|folder| fs::read_dir(run.join(folder)).into_iter().flatten().flatten());
+    entries.any(|entry| entry.path().extension().is_some_and(|extension| extension == "tmp"))
 }
 
 /// The step of the latest checkpoint, read as a resumed run reads it.
