@@ -138,8 +138,9 @@ fn step_of(run: &Path) -> u64 {
 }
 
 fn is_writing(run: &Path) -> bool {
-    let entries = fs::read_dir(run.join("checkpoints")).into_iter().flatten().flatten();
-    entries.into_iter().any(|entry| entry.path().extension().is_some_and(|extension| extension == "tmp"))
+    let folders = ["checkpoints", "replay"].into_iter();
+    let mut entries = folders.flat_map(|folder| fs::read_dir(run.join(folder)).into_iter().flatten().flatten());
+    entries.any(|entry| entry.path().extension().is_some_and(|extension| extension == "tmp"))
 }
 
 /// The step of the latest checkpoint, read as a resumed run reads it.

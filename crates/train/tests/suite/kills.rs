@@ -28,6 +28,11 @@ fn a_killed_run_leaves_what_an_uninterrupted_one_does_and_every_damage_of_it_is_
     let report = damage::play(&folder.path().join("killed"), 4096, 300, 1).unwrap();
     assert!(report.contains("300 flipped bits of 4 files"), "{report}");
 
+    // DQN's replay is part of what goes on.
+    let campaign = Campaign { folder: folder.path().join("dqn"), algo: "dqn".into(), kills: 2, ..campaign };
+    let report = kill_and_resume::play(&campaign, &mut |_| {});
+    assert!(report.is_ok(), "{report:?}");
+
     // What was compared can differ.
     let state = folder.path().join("killed/checkpoints/000016384/state.json");
     std::fs::write(&state, "{}").unwrap();
