@@ -5,10 +5,11 @@ import signal
 import sys
 
 COMMANDS = {
-    "train": "trains a policy with PPO, ending with an evaluation table",
+    "train": "trains a policy with PPO or DQN, ending with an evaluation table",
     "evaluate": "runs policies on the same levels and reports return, score, detection and recovery",
     "scenario": "lists, shows, checks and generates scenarios, and validates the simulator",
     "experiment": "injects one fault after another and reports detection and recovery",
+    "report": "compares runs over seeds and levels, as HTML, Markdown or JSON",
     "bench": "measures how fast environments step",
 }
 

@@ -100,7 +100,7 @@ def train(
 
     Args:
         scenario: a name, a path or a dictionary; `spine12` when absent.
-        algo: `ppo`, also when absent.
+        algo: `ppo`, also when absent, or `dqn`.
         total_timesteps: environment steps over all environments, rounded up to whole rollouts.
         seed: decides initial weights, levels, sampled actions and the order of samples; 1 when absent.
         run_dir: the run's folder; `runs/<scenario>__<algo>__s<seed>__<UTC>` when absent.
@@ -111,8 +111,8 @@ def train(
         config: a TOML file, or a dictionary, with any of the keys that `python -m microcloud_gym train --print-config` shows;
             `{"ppo": {"gamma": 0.99}}` and `{"ppo.gamma": 0.99}` are the same. The arguments above win over it.
         progress: called after every iteration with `step`, `total_steps`, `seconds_left`, `charts/SPS`,
-            `charts/episodic_return`, `slo/availability`, `losses/policy_loss` and `losses/value_loss`, None where there is no
-            figure yet. Where it returns False the run stops with a checkpoint.
+            `charts/episodic_return`, `slo/availability`, `losses/policy_loss` and `losses/value_loss` of PPO, and
+            `losses/td_loss` and `losses/q_values` of DQN, None where there is no figure yet. Where it returns False the run stops with a checkpoint.
 
     Raises:
         TrainingError: a setting is wrong, the folder exists or cannot be written, or the numbers diverge.
@@ -138,7 +138,7 @@ def train(
         "num_envs": num_envs,
         "num_threads": num_threads,
     }
-    keys = {"num_envs": "ppo.num_envs", "num_threads": "threads"}
+    keys = {"num_threads": "threads"}
     given = {name: value for name, value in arguments.items() if value is not None}
     settings.extend((name, keys.get(name, name), value) for name, value in given.items())
     others: dict[str, Any] = {"config": config, "run_dir": run_dir, "on_exists": on_exists, "resume": resume}

@@ -56,6 +56,10 @@ when it opens and one when it resolves.
 """
 
 
+class DamagedRecording(ValueError):
+    """A recording that is cut short or altered; the message names the file and, where there is one, the line."""
+
+
 def recordings(folder: str | os.PathLike[str]) -> list[Path]:
     """The recordings in a folder that `evaluate --record` wrote, by name.
 
@@ -72,28 +76,87 @@ def rows(recording: str | os.PathLike[str]) -> Iterator[tuple[str, Row]]:
     """A recording's rows, each with the name of its table, in the order in which things happened.
 
     Raises:
-        ValueError: a line that is no JSON, or a file that is no recording of this schema; the message names the line.
+        DamagedRecording: a file that cannot be read or is empty, a line that is no JSON object or lacks what it must have;
+            the message names the line.
+        ValueError: a recording of another schema.
     """
-    with open(recording, encoding="utf-8") as lines:
-        header: Row = {}
-        for number, text in enumerate(lines, start=1):
-            try:
-                line = json.loads(text)
-            except json.JSONDecodeError as error:
-                raise ValueError(f"{recording}, line {number}: {error}") from error
-            if number == 1:
-                if not isinstance(line, dict) or line.get("kind") != "episode" or line.get("schema") != 2:
-                    raise ValueError(f"{recording}: it is no recording of schema 2")
-                header = line
+    header: Row | None = None
+    for number, text in enumerate(_lines(recording), start=1):
+        place = f"{recording}, line {number}"
+        try:
+            line = json.loads(text)
+        except ValueError as error:
+            raise DamagedRecording(f"{place}: {error}") from error
+        except RecursionError:
+            raise DamagedRecording(f"{place}: nested too deeply") from None
+        if not isinstance(line, dict):
+            raise DamagedRecording(f"{place}: {_short(line)}; allowed: a JSON object")
+        try:
+            if header is None:
+                header = _header(line)
             else:
                 yield from _of_line(header, line)
+        except DamagedRecording as error:
+            raise DamagedRecording(f"{place}: {error}") from None
+        except ValueError as error:
+            raise ValueError(f"{recording}: {error}") from None
+    if header is None:
+        raise DamagedRecording(f"{recording}: it is empty")
+
+
+def _lines(recording: str | os.PathLike[str]) -> Iterator[bytes]:
+    try:
+        with open(recording, "rb") as lines:
+            yield from lines
+    except OSError as error:
+        raise DamagedRecording(f"{recording}: cannot read: {error.strerror}") from error
+
+
+def _header(line: Row) -> Row:
+    if line.get("kind") != "episode":
+        raise DamagedRecording('it has no `"kind": "episode"`; allowed: what `evaluate --record` writes')
+    if line.get("schema") != 2:
+        raise ValueError("it is no recording of schema 2")
+    header = {key: _column(line, key, kind) for key, kind in EPISODE.items()}
+    names = line.get("metric_names")
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise DamagedRecording(f"metric_names = {_short(names)}; allowed: a list of names")
+    return header | {"metric_names": names}
+
+
+_KINDS: dict[str, tuple[type, ...]] = {"string": (str,), "int64": (int,), "double": (int, float), "bool": (bool,)}
+
+
+def _column(line: Row, key: str, kind: str) -> Any:
+    """A field of a line, which must be there and of its column's type, or null except in a header."""
+    if key not in line:
+        raise DamagedRecording(f"`{key}` is missing")
+    return _checked(line[key], key, kind, may_be_null=key not in EPISODE)
+
+
+def _checked(value: Any, key: str, kind: str, may_be_null: bool = True) -> Any:
+    fits = isinstance(value, _KINDS[kind]) and (kind == "bool" or not isinstance(value, bool))
+    in_range = not isinstance(value, int) or -(2**63) <= value < 2**63
+    if not (fits and in_range or value is None and may_be_null):
+        raise DamagedRecording(f"{key} = {_short(value)}; allowed: a value of the type {kind}")
+    return value
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
 
 
 def _of_line(header: Row, line: Row) -> Iterator[tuple[str, Row]]:
     episode = {key: header[key] for key in EPISODE}
     subject = line.get("subject")
     if subject == "sim.metrics":
-        for name, value in zip(header["metric_names"], line["values"], strict=True):
+        names, values = header["metric_names"], line.get("values")
+        if not isinstance(values, list) or len(values) != len(names):
+            found = f"{len(values)} values" if isinstance(values, list) else f"values = {_short(values)}"
+            raise DamagedRecording(f"{found}; allowed: a list of {len(names)}, one for each of `metric_names`")
+        time, tick = _column(line, "time", "double"), _column(line, "tick_id", "int64")
+        for name, value in zip(names, values, strict=True):
             kind, _, rest = name.partition(".")
             target, _, metric = rest.rpartition(".")
             ids = {"node": (target, None), "service": (None, target)}.get(kind, (None, None))
@@ -102,18 +165,21 @@ def _of_line(header: Row, line: Row) -> Iterator[tuple[str, Row]]:
                 "metrics",
                 episode
                 | {
-                    "time": line["time"],
-                    "tick_id": line["tick_id"],
+                    "time": time,
+                    "tick_id": tick,
                     "node_id": ids[0],
                     "service_id": ids[1],
                     "metric_name": metric,
-                    "metric_value": value,
+                    "metric_value": _checked(value, name, "double"),
                     "labels": json.dumps(labels),
                 },
             )
     elif subject in ("ops.incidents", "ops.actions"):
         table = subject.removeprefix("ops.")
-        yield table, episode | {key: line.get(key) for key in COLUMNS[table] if key not in EPISODE}
+        yield (
+            table,
+            episode | {key: _column(line, key, kind) for key, kind in COLUMNS[table].items() if key not in EPISODE},
+        )
 
 
 def _json_lines(file: TextIO, _: str) -> Callable[[Row], None]:
@@ -144,7 +210,8 @@ def write_tables(
 
     Raises:
         FileNotFoundError: no recording there.
-        ValueError: an unknown format, or a file that is no recording.
+        DamagedRecording: a recording that is cut short or altered.
+        ValueError: an unknown format, or a recording of another schema.
         ModuleNotFoundError: no pyarrow.
         OSError: the tables cannot be written.
     """
@@ -215,6 +282,9 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         places = write_tables(given.folder, given.out, given.format)
+    except DamagedRecording as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 3
     except (FileNotFoundError, ValueError, ModuleNotFoundError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

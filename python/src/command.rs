@@ -8,16 +8,17 @@ use pyo3::{exceptions::PyValueError, prelude::*};
 /// to do.
 #[pyfunction]
 pub fn run_command(py: Python<'_>, name: &str, arguments: Vec<OsString>) -> PyResult<u8> {
-    use microcloud_cli::commands::{bench, evaluate, experiment, scenario};
+    use microcloud_cli::commands::{bench, evaluate, experiment, report, scenario};
     let words = once(OsString::from(format!("python -m microcloud_gym {name}"))).chain(arguments);
     py.detach(|| match name {
         "train" => Ok(microcloud_train::command::run(words)),
         "evaluate" => Ok(evaluate::run(words)),
         "scenario" => Ok(scenario::run(words)),
         "experiment" => Ok(experiment::run(words)),
+        "report" => Ok(report::run(words)),
         "bench" => Ok(bench::run(words, None)),
         _ => Err(PyValueError::new_err(format!(
-            "command {name:?}; allowed: train, evaluate, scenario, experiment, bench"
+            "command {name:?}; allowed: train, evaluate, scenario, experiment, report, bench"
         ))),
     })
 }

@@ -147,6 +147,8 @@ fn dictionary<'py>(py: Python<'py>, snapshot: &Snapshot) -> PyResult<Bound<'py, 
     dict.set_item("slo/availability", snapshot.availability)?;
     dict.set_item("losses/policy_loss", snapshot.policy_loss)?;
     dict.set_item("losses/value_loss", snapshot.value_loss)?;
+    dict.set_item("losses/td_loss", snapshot.td_loss)?;
+    dict.set_item("losses/q_values", snapshot.q_values)?;
     Ok(dict)
 }
 

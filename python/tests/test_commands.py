@@ -28,7 +28,7 @@ def run(*words: str, folder: Path, code: int = 0) -> str:
 
 def test_help_lists_the_commands_and_each_has_its_own(tmp_path: Path) -> None:
     text = run("--help", folder=tmp_path)
-    for command in ("train", "evaluate", "scenario", "experiment", "bench"):
+    for command in ("train", "evaluate", "scenario", "experiment", "report", "bench"):
         assert f"\n  {command} " in text
         assert "Example:\n" in run(command, "--help", folder=tmp_path)
     words = text.split("Example:\n")[1].split()
@@ -40,7 +40,7 @@ def test_mistakes_are_one_line_and_exit_code_2(tmp_path: Path) -> None:
     assert "did you mean `train`?" in run("trian", folder=tmp_path, code=2)
     assert "a command is missing; allowed: train, evaluate" in run(folder=tmp_path, code=2)
     assert "did you mean `no-op`?" in run("evaluate", "nobody", folder=tmp_path, code=2)
-    assert "allowed: ppo" in run("train", "--algo", "dqn", folder=tmp_path, code=2)
+    assert "allowed: dqn, ppo" in run("train", "--algo", "sac", folder=tmp_path, code=2)
     assert "see `--help`" in run("scenario", "--no-such-flag", folder=tmp_path, code=2)
     (tmp_path / "counts.json").write_text("{}")
     run("bench", "--compare", "counts.json", folder=tmp_path, code=3)

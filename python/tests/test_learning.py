@@ -198,7 +198,7 @@ def test_a_run_returns_its_folder_and_its_evaluation_and_prints_nothing(
     assert run.evaluation is not None
     assert run.evaluation == json.loads((run.run_dir / "evaluation.json").read_text())
     names = [row["policy"] for row in run.evaluation["rows"]]
-    assert names == ["no-op", "random", "threshold-rules", "oracle", f"ppo:{run.run_dir}"]
+    assert names == ["no-op", "random", "threshold-rules", "calibrated-rules", "oracle", f"ppo:{run.run_dir}"]
     assert [snapshot["step"] for snapshot in told] == [128, 256, 384, 512]
     assert {"total_steps", "seconds_left", "charts/SPS", "losses/policy_loss"} < set(told[0])
     manifest = json.loads((run.run_dir / "manifest.json").read_text())
@@ -262,7 +262,7 @@ def test_a_configuration_is_a_file_or_a_dictionary_and_arguments_win(tmp_path: P
     [
         ({"scenario": "spine13"}, ScenarioError, "did you mean `spine12`"),
         ({"scenario": 3}, TypeError, "a scenario of type int"),
-        ({"algo": "dqn"}, TrainingError, "not available yet; allowed: ppo"),
+        ({"algo": "sac"}, TrainingError, "allowed: dqn, ppo"),
         ({"seed": -1}, TrainingError, "allowed: 0 to 4294967295"),
         ({"seed": 2**70}, TrainingError, "too large"),
         ({"num_envs": 0}, TrainingError, "num_envs = 0: ppo.num_envs = 0; allowed: 1 to 65536"),

@@ -72,3 +72,60 @@ def test_mistakes_are_answered_on_one_line_and_leave_nothing(
         said = capsys.readouterr().err
         assert message in said and said.count("\n") == 1
     assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
+
+
+HEADER: dict[str, Any] = {
+    "kind": "episode",
+    "schema": 2,
+    "scenario": "s",
+    "policy": "p",
+    "level": 3,
+    "metric_names": ["service.auth.load"],
+}
+ACTION: dict[str, Any] = {"subject": "ops.actions"} | dict.fromkeys(list(tables.COLUMNS["actions"])[3:])
+
+
+@pytest.mark.parametrize(
+    ("lines", "number", "message"),
+    [
+        ([HEADER, 5], 2, "5; allowed: a JSON object"),
+        ([5], 1, "5; allowed: a JSON object"),
+        ([{"kind": "decision"}], 1, "evaluate --record"),
+        ([{key: HEADER[key] for key in HEADER if key != "scenario"}], 1, "`scenario` is missing"),
+        ([HEADER | {"level": None}], 1, "level = null; allowed: a value of the type int64"),
+        ([HEADER | {"metric_names": 7}], 1, "metric_names = 7"),
+        ([HEADER, {"subject": "sim.metrics", "time": 1.0, "tick_id": 1}], 2, "values = null; allowed: a list of 1"),
+        ([HEADER, {"subject": "sim.metrics", "time": 1.0, "tick_id": 1, "values": [1, 2]}], 2, "2 values; allowed"),
+        ([HEADER, {"subject": "sim.metrics", "time": 1.0, "tick_id": 1, "values": ["x"]}], 2, "service.auth.load"),
+        ([HEADER, {"subject": "sim.metrics", "tick_id": 1, "values": [1]}], 2, "`time` is missing"),
+        ([HEADER, ACTION, ACTION | {"proposed_at_tick": 2**64}], 3, "proposed_at_tick = 18446744073709551616"),
+        ([HEADER, ACTION | {"reason": ["x"]}], 2, "reason = "),
+        ([HEADER, {"subject": "ops.actions"}], 2, "`id` is missing"),
+    ],
+)
+@pytest.mark.parametrize("format", ["jsonl", "csv", "parquet"])
+def test_damage_is_answered_with_file_and_line(
+    lines: list[Any],
+    number: int,
+    message: str,
+    format: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if format == "parquet":
+        pytest.importorskip("pyarrow.parquet")
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert tables.main([str(tmp_path), "-o", str(tmp_path / "out"), "--format", format]) == 3
+    said = capsys.readouterr().err
+    assert f"a.jsonl, line {number}: " in said and message in said and said.count("\n") == 1
+    assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize("text", [b"", b'{"kind": "epis', b"\xff\xfe\x00", b"[" * 100_000])
+def test_a_recording_that_is_no_text_or_cut_short_is_named(
+    text: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.jsonl").write_bytes(text)
+    assert tables.main([str(tmp_path), "-o", str(tmp_path / "out"), "--format", "csv"]) == 3
+    said = capsys.readouterr().err
+    assert "a.jsonl" in said and said.count("\n") == 1

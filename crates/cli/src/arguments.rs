@@ -14,7 +14,7 @@ use crate::{Failure, environment::with_environment, print};
 pub fn parse<A: Parser>(arguments: impl IntoIterator<Item = OsString>) -> Result<Option<A>, Failure> {
     start_logging().map_err(Failure::usage)?;
     let words: Vec<OsString> = arguments.into_iter().collect();
-    let words = with_environment(&words, &A::command(), &std::env::vars_os().collect());
+    let words = with_environment(&words, &A::command(), &std::env::vars_os().collect()).map_err(Failure::usage)?;
     let error = match A::try_parse_from(&words) {
         Ok(arguments) => return Ok(Some(arguments)),
         Err(error) => error,
@@ -36,6 +36,13 @@ pub fn as_typed(text: &str, words: &[OsString]) -> String {
         Some((_, command)) => text.replace(&format!("cargo run --bin {command} --"), &program),
         None => text.to_owned(),
     }
+}
+
+/// A number as typed that has to lie in a range; arguments are read as whole numbers of either sign, so that one below the
+/// range is answered as one above it.
+pub(crate) fn in_range(key: &str, value: i64, least: usize, most: usize) -> Result<usize, Failure> {
+    let fine = usize::try_from(value).ok().filter(|value| (least..=most).contains(value));
+    fine.ok_or_else(|| Failure::usage(format!("--{key} {value}; allowed: {least} to {most}")))
 }
 
 /// clap's message without its usage section, on one line.

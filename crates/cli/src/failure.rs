@@ -8,10 +8,12 @@ use std::{
 
 use microcloud_core::ScenarioError;
 use microcloud_eval::{
-    EvaluationError, LogFormat, experiment::ExperimentError, instructions::InstructionError, oats::OatsError,
-    start_logging,
+    EvaluationError, LogFormat, comparison::ComparisonError, experiment::ExperimentError,
+    instructions::InstructionError, oats::OatsError, start_logging,
 };
-use microcloud_policy::{RegistryError, network::CheckpointError};
+use microcloud_policy::{
+    RegistryError, authority::AuthorityError, network::CheckpointError, policy_engine::PolicyFileError,
+};
 
 /// Why a command ends without having done what was asked.
 #[derive(Debug)]
@@ -62,6 +64,18 @@ impl From<RegistryError> for Failure {
     }
 }
 
+impl From<PolicyFileError> for Failure {
+    fn from(error: PolicyFileError) -> Self {
+        Self { exit_code: error.exit_code(), message: error.to_string() }
+    }
+}
+
+impl From<AuthorityError> for Failure {
+    fn from(error: AuthorityError) -> Self {
+        Self { exit_code: error.exit_code(), message: error.to_string() }
+    }
+}
+
 impl From<CheckpointError> for Failure {
     fn from(error: CheckpointError) -> Self {
         Self { exit_code: error.exit_code(), message: error.to_string() }
@@ -84,6 +98,12 @@ impl From<ExperimentError> for Failure {
             ExperimentError::Evaluation(error) => error.into(),
             _ => Self { exit_code: error.exit_code(), message: error.to_string() },
         }
+    }
+}
+
+impl From<ComparisonError> for Failure {
+    fn from(error: ComparisonError) -> Self {
+        Self { exit_code: error.exit_code(), message: error.to_string() }
     }
 }
 

@@ -13,7 +13,7 @@ use microcloud_eval::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::{Destination, Failure, ProgressLine, contender, load_topology, print};
+use crate::{Destination, Failure, ProgressLine, arguments::in_range, contender, load_topology, print};
 
 /// Which array, over what, and how it is played.
 #[derive(clap::Args)]
@@ -35,8 +35,8 @@ pub struct OatsArguments {
     #[arg(long, value_name = "POLICY")]
     policy: Vec<String>,
     /// Levels on which every row is played; a level fixes load and noise
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    levels: usize,
+    #[arg(long, value_name = "N", default_value_t = 1, allow_negative_numbers = true)]
+    levels: i64,
     /// Levels to draw from: train, test or heldout
     #[arg(long, default_value = "test")]
     split: Split,
@@ -44,8 +44,8 @@ pub struct OatsArguments {
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Threads; 0 takes as many as the machine has
-    #[arg(long, default_value_t = 0)]
-    threads: usize,
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
+    threads: i64,
     /// Write certificate.json and rows.jsonl to this folder, and what was played: episodes.jsonl, effects.json
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
@@ -63,12 +63,8 @@ pub struct OatsArguments {
 /// Names that mean nothing, factors that do not fit, files that cannot be read or written, an interruption.
 pub fn run_oats(arguments: &OatsArguments) -> Result<(), Failure> {
     let array: Array = arguments.array.parse()?;
-    for (key, value, least, most) in [("levels", arguments.levels, 1, 100_000), ("threads", arguments.threads, 0, 1024)]
-    {
-        if !(least..=most).contains(&value) {
-            return Err(Failure::usage(format!("--{key} {value}; allowed: {least} to {most}")));
-        }
-    }
+    let levels = in_range("levels", arguments.levels, 1, 100_000)?;
+    let threads = in_range("threads", arguments.threads, 0, 1024)?;
     let Some(scenario) = &arguments.scenario else { return rows_alone(arguments, array) };
     let topology = load_topology(scenario)?;
     let factors = match &arguments.factors {
@@ -91,13 +87,8 @@ pub fn run_oats(arguments: &OatsArguments) -> Result<(), Failure> {
         // Before minutes are spent on what goes into it.
         fs::create_dir_all(folder).map_err(|error| cannot_write(folder, &error))?;
     }
-    let config = CampaignConfig {
-        split: arguments.split,
-        seed: arguments.seed,
-        levels: arguments.levels,
-        threads: arguments.threads,
-        ..CampaignConfig::default()
-    };
+    let config =
+        CampaignConfig { split: arguments.split, seed: arguments.seed, levels, threads, ..CampaignConfig::default() };
     let progress = ProgressLine::new(design.rows.len() * config.levels * contenders.len(), "episodes")?;
     let campaign = campaign(&topology, &design, &contenders, &config, &progress);
     progress.clear();

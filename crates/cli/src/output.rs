@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, ErrorKind, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use microcloud_eval::replace_file;
@@ -48,6 +48,13 @@ impl Destination {
         std::fs::File::create(&probe)
             .and_then(|_| std::fs::remove_file(&probe))
             .map_err(|error| Failure::disk(format!("{}: cannot write: {error}", path.display())))
+    }
+
+    /// The place of a file that goes with this one; none beside standard output or a device.
+    pub fn beside(&self, name: impl Fn(&Path) -> Option<PathBuf>) -> Option<Self> {
+        let Self::File(path) = self else { return None };
+        let is_device = path.metadata().is_ok_and(|entry| !entry.is_file() && !entry.is_dir());
+        name(path).filter(|_| !is_device).map(Self::File)
     }
 
     /// Writes the text.

@@ -43,8 +43,10 @@ pub fn find_policy(policy: &str) -> Result<NamedPolicy, Failure> {
 }
 
 /// The contender that a POLICY argument means: [`find_policy`]'s, `approval(SECONDS):POLICY`, whose actions are approved
-/// after so many seconds, `approval(SECONDS,ROLE.toml):POLICY`, which rejects what the role may not, or
-/// `authority(ROLE.toml):POLICY`, which sees and sends only what the role may. Wrappers nest.
+/// after so many seconds, `approval(SECONDS,ROLE.toml):POLICY`, which rejects what the role may not,
+/// `approval(SECONDS,COOLDOWN):POLICY` or `approval(SECONDS,ROLE.toml,COOLDOWN):POLICY`, which turns away what was proposed
+/// less than so many seconds before, or `authority(ROLE.toml):POLICY`, which sees and sends only what the role may. Wrappers
+/// nest.
 ///
 /// # Errors
 /// A name that means nothing, a folder without a policy, or a corrupt one; a delay or a role file that is none.
@@ -57,15 +59,15 @@ pub fn contender(policy: &str) -> Result<Contender, Failure> {
     }
     Ok(match find_policy(policy)? {
         NamedPolicy::Baseline(name) => Contender::baseline(name)?,
-        NamedPolicy::Folder(file) if is_policy_file(&file) => Contender::policy_file(&file).map_err(Failure::usage)?,
+        NamedPolicy::Folder(file) if is_policy_file(&file) => Contender::policy_file(&file)?,
         NamedPolicy::Folder(folder) => Contender::checkpoint(&folder)?,
     })
 }
 
-/// Whether a path is a YAML file, which the policy engine plays.
+/// Whether a path is called as a YAML file is, which the policy engine plays; a folder of that name is a mistake.
 fn is_policy_file(path: &Path) -> bool {
     let ending = path.extension().and_then(|ending| ending.to_str());
-    path.is_file() && matches!(ending, Some("yaml" | "yml"))
+    matches!(ending, Some("yaml" | "yml"))
 }
 
 /// The argument and the policy of `<name>(<argument>):<policy>`.
@@ -74,14 +76,31 @@ fn wrapper<'a>(policy: &'a str, name: &str) -> Option<(&'a str, &'a str)> {
 }
 
 fn approval(policy: &str, argument: &str, inner: &str) -> Result<Contender, Failure> {
-    let (delay, role) = argument.split_once(',').map_or((argument, None), |(delay, role)| (delay, Some(role.trim())));
-    let delay_s: f64 =
-        delay.trim().parse().ok().filter(|delay_s| (0.0..=MAX_DELAY_S).contains(delay_s)).ok_or_else(|| {
-            Failure::usage(format!(
-                "{policy}: delay `{delay}`; allowed: 0 to {MAX_DELAY_S} seconds, as in `approval(30):threshold-rules`"
-            ))
-        })?;
-    let role = role.map(|path| AuthorityFile::load(Path::new(path)).map_err(Failure::usage)).transpose()?;
+    let mut parts = argument.split(',').map(str::trim);
+    let delay = parts.next().unwrap_or_default();
+    let (mut role, mut cooldown) = (None, None);
+    for part in parts {
+        // A role is a file, a cooldown a number, in this order.
+        match part.parse::<f64>() {
+            Ok(seconds) if cooldown.is_none() => cooldown = Some(seconds),
+            Err(_) if role.is_none() && cooldown.is_none() => role = Some(part),
+            _ => {
+                return Err(Failure::usage(format!(
+                    "{policy}: `{part}`; allowed: approval(SECONDS[,ROLE.toml][,COOLDOWN]):POLICY"
+                )));
+            }
+        }
+    }
+    let cooldown_s = cooldown.unwrap_or(ApprovalConfig::default().cooldown_s);
+    if !(0.0..=MAX_DELAY_S).contains(&cooldown_s) {
+        return Err(Failure::usage(format!("{policy}: cooldown `{cooldown_s}`; allowed: 0 to {MAX_DELAY_S} seconds")));
+    }
+    let delay_s: f64 = delay.parse().ok().filter(|delay_s| (0.0..=MAX_DELAY_S).contains(delay_s)).ok_or_else(|| {
+        Failure::usage(format!(
+            "{policy}: delay `{delay}`; allowed: 0 to {MAX_DELAY_S} seconds, as in `approval(30):threshold-rules`"
+        ))
+    })?;
+    let role = role.map(|path| AuthorityFile::load(Path::new(path))).transpose()?;
     Ok(wrappable(policy, inner)?.wrapped(policy, move |inner, topology| {
         let approver = match &role {
             Some(role) => Approver::Authority(Arc::new(Authority::new(role, topology)?)),
@@ -89,14 +108,14 @@ fn approval(policy: &str, argument: &str, inner: &str) -> Result<Contender, Fail
         };
         // An approved action waits for the mask for as long as it waited for its approval, and a little.
         let expiry_s = ApprovalConfig::default().expiry_s.max(2.0 * delay_s);
-        let config = ApprovalConfig { delay_s, expiry_s, approver, ..ApprovalConfig::default() };
+        let config = ApprovalConfig { delay_s, expiry_s, cooldown_s, approver };
         let detector = Detector::new(ThresholdRulesConfig::default().rules, topology)?;
         Ok(Box::new(ApprovalPolicy::new(inner, config, detector, topology)?))
     }))
 }
 
 fn authority(policy: &str, argument: &str, inner: &str) -> Result<Contender, Failure> {
-    let role = AuthorityFile::load(Path::new(argument)).map_err(Failure::usage)?;
+    let role = AuthorityFile::load(Path::new(argument))?;
     Ok(wrappable(policy, inner)?.wrapped(policy, move |inner, topology| {
         let authority = Arc::new(Authority::new(&role, topology)?);
         Ok(Box::new(AuthorityPolicy::new(inner, authority, topology)))
@@ -124,7 +143,7 @@ fn unknown(policy: &str) -> Failure {
     let hint = nearest.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
     Failure::usage(format!(
         "unknown policy `{policy}`{hint}; allowed: {}, a YAML file of policies, a checkpoint folder or a run folder, and \
-         approval(SECONDS):POLICY or authority(ROLE.toml):POLICY of one",
+         approval(SECONDS[,ROLE.toml][,COOLDOWN]):POLICY or authority(ROLE.toml):POLICY of one",
         allowed.join(", ")
     ))
 }
@@ -148,6 +167,8 @@ mod tests {
         for policy in [
             "approval(30):threshold-rules".to_owned(),
             format!("approval(0.5, {role}):planner"),
+            "approval(0,60):random".to_owned(),
+            format!("approval(0.5, {role}, 60):planner"),
             format!("approval(30):authority({role}):random"),
         ] {
             assert_eq!(contender(&policy)?.name(), policy);
@@ -164,6 +185,8 @@ mod tests {
         assert!(refusal("approval(30):oracle").contains("cannot be wrapped"));
         assert!(refusal("approval(30):treshold-rules").contains("did you mean `threshold-rules`?"));
         assert!(refusal("authority(/nowhere.toml):no-op").starts_with("/nowhere.toml: "));
-        assert!(refusal("approval(30)").contains("approval(SECONDS):POLICY"));
+        assert!(refusal("approval(30)").contains("approval(SECONDS[,ROLE.toml][,COOLDOWN]):POLICY"));
+        assert!(refusal("approval(30,-1):no-op").contains("cooldown `-1`; allowed: 0 to 3600 seconds"));
+        assert!(refusal("approval(30,60,role.toml):no-op").contains("`role.toml`; allowed: approval(SECONDS["));
     }
 }

@@ -4,7 +4,7 @@ use std::{error::Error, fs, path::Path, process::Command};
 
 use microcloud_core::{Scenario, Topology};
 use microcloud_policy::network::{
-    ActorCritic, Layer, MANIFEST_FILE, Normalizer, POLICY_FILE, PolicyFile, schema_hash, sha256_hex,
+    Layer, MANIFEST_FILE, Network, NetworkSpec, Normalizer, POLICY_FILE, PolicyFile, schema_hash, sha256_hex,
 };
 use ndarray::{Array1, Array2};
 use serde_json::{Value, json};
@@ -17,7 +17,11 @@ fn write_checkpoint(folder: &Path, truncated: usize) -> Outcome {
     let (size, num_actions) = (topology.observation_size(), topology.num_actions());
     let layer = |outputs| Layer { weight: Array2::zeros((outputs, size)), bias: Array1::zeros(outputs) };
     let file = PolicyFile {
-        network: ActorCritic::new(vec![layer(num_actions)], vec![layer(1)], Normalizer::identity(size))?,
+        network: Network::new(
+            NetworkSpec::separate(size, num_actions, Vec::new()),
+            vec![layer(num_actions), layer(1)],
+            Normalizer::identity(size),
+        )?,
         algo: "ppo".to_owned(),
         scenario: "spine12".to_owned(),
         observation_schema: schema_hash(topology.observation_names()),

@@ -12,6 +12,7 @@ type Outcome = Result<(), Box<dyn Error>>;
 
 const EVALUATE: &str = env!("CARGO_BIN_EXE_evaluate");
 const SCENARIO: &str = env!("CARGO_BIN_EXE_scenario");
+const EXPERIMENT: &str = env!("CARGO_BIN_EXE_experiment");
 const BENCH: &str = env!("CARGO_BIN_EXE_bench");
 
 /// A command line, its exit code, and what its one line must contain.
@@ -106,6 +107,7 @@ fn mistakes_in_a_file_of_policies_name_the_line_and_what_is_allowed() -> Outcome
         ("service.yaml", fine.replace("auth", "auht"), vec!["policy `slow`", "unknown service `auht`", "`auth`"]),
         ("cooldown.yml", fine.replace("service: auth", "cooldown: -1"), vec!["line 2", "cooldown = -1", "allowed: 0"]),
         ("twice.yaml", twice, vec!["line 6", "`slow` stands in line 2"]),
+        ("none.yaml", "policies: []\n".to_owned(), vec!["none.yaml: policies is empty; allowed: at least one"]),
     ];
     for (file, text, contains) in cases {
         fs::write(at.join(file), text)?;
@@ -113,6 +115,27 @@ fn mistakes_in_a_file_of_policies_name_the_line_and_what_is_allowed() -> Outcome
             at,
             &case(EVALUATE, &format!("{file} --scenario spine12 --episodes 1 --control-episodes 0"), 2, &contains),
         )?;
+    }
+    Ok(())
+}
+
+#[test]
+fn files_that_are_no_text_are_corrupt_whatever_they_were_to_hold() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let at = folder.path();
+    let rubbish = [0xFF, 0x00, 0xFE, 0x80, 0x00];
+    fs::write(at.join("bin.yaml"), rubbish)?;
+    fs::write(at.join("bin.toml"), rubbish)?;
+    fs::create_dir(at.join("folder.yaml"))?;
+    let quick = "--episodes 1 --control-episodes 0";
+    for case in [
+        case(EVALUATE, &format!("bin.yaml {quick}"), 3, &["bin.yaml: not a text file", "UTF-8"]),
+        case(EVALUATE, &format!("authority(bin.toml):planner {quick}"), 3, &["bin.toml: not a text file", "UTF-8"]),
+        case(EVALUATE, &format!("approval(0,bin.toml):planner {quick}"), 3, &["bin.toml: not a text file"]),
+        case(EVALUATE, &format!("folder.yaml {quick}"), 2, &["folder.yaml: it is a folder; allowed: a YAML file"]),
+        case(EXPERIMENT, "reliability -o out --fault detector-down", 2, &["detector-down", "allowed: with `runs_on"]),
+    ] {
+        check(at, &case)?;
     }
     Ok(())
 }
@@ -132,7 +155,12 @@ fn mistakes_in_arguments_name_the_argument_and_what_is_allowed() -> Outcome {
         case(EVALUATE, "no-op --episodes 0", 2, &["--episodes 0", "allowed"]),
         case(EVALUATE, "no-op --threads 100000", 2, &["--threads 100000", "allowed"]),
         case(EVALUATE, "no-op --episodes 1000000000", 2, &["--episodes 1000000000", "allowed"]),
-        case(EVALUATE, "no-op --episodes -3", 2, &["-3"]),
+        case(EVALUATE, "no-op --episodes -3", 2, &["--episodes -3", "allowed: 1 to 1000000"]),
+        case(EVALUATE, "no-op --control-episodes -1", 2, &["--control-episodes -1", "allowed: 0 to 1000000"]),
+        case(EVALUATE, "approval(0,soon,3):no-op", 2, &["soon"]),
+        case(EXPERIMENT, "spine12 -o out --abort -1", 2, &["--abort -1", "allowed: 0 to 1"]),
+        case(EXPERIMENT, "spine12 -o out --episodes -1", 2, &["--episodes -1", "allowed: 1 to 1000000"]),
+        case(EXPERIMENT, "live spine12 --abort -1", 2, &["--abort -1", "allowed: 0 to 1"]),
         case(EVALUATE, "no-op --episodes many", 2, &["--episodes", "many"]),
         case(EVALUATE, "no-op --epsiodes 3", 2, &["--epsiodes", "--episodes"]),
         case(EVALUATE, "bare", 2, &["bare", "policy.safetensors"]),

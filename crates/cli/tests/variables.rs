@@ -52,3 +52,22 @@ fn what_was_evaluated_is_logged_from_the_level_debug_on_and_unknown_levels_are_r
     );
     Ok(())
 }
+
+#[test]
+fn a_variable_of_a_command_with_subcommands_counts_and_a_misspelt_one_is_refused() -> Outcome {
+    let folder = tempfile::tempdir()?;
+    let run = |variable: &str, value: &str| {
+        let arguments = ["spine12", "--json", "-", "--fault", "crash@auth"];
+        let mut command = Command::new(env!("CARGO_BIN_EXE_experiment"));
+        let out = folder.path().join(variable);
+        command.args(arguments).env("MICROCLOUD_EXPERIMENT_OUTPUT", out).env(variable, value).output()
+    };
+    let output = run("MICROCLOUD_EXPERIMENT_EPISODES", "2")?;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(serde_json::from_slice::<Value>(&output.stdout)?["episodes"], 2);
+    let refused = run("MICROCLOUD_EXPERIMENT_EPSIODES", "2")?;
+    assert_eq!(refused.status.code(), Some(2));
+    let said = String::from_utf8(refused.stderr)?;
+    assert!(said.contains("did you mean `MICROCLOUD_EXPERIMENT_EPISODES`?") && said.lines().count() == 1, "{said}");
+    Ok(())
+}

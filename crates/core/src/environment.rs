@@ -27,6 +27,15 @@ pub struct Environment {
     simulation: Simulation,
     settled: Arc<ClusterState>,
     metrics: StepMetrics,
+    due: Due,
+}
+
+/// Actions whose time came in the last decision; in no snapshot, since nothing follows from it.
+#[derive(Clone, Copy, Debug, Default)]
+struct Due {
+    count: u32,
+    /// A bit for each of the first 64, in order: whether nothing was there to carry it out.
+    lost: u64,
 }
 
 /// What a decision led to.
@@ -97,7 +106,12 @@ impl Environment {
 
     /// The same, from a settled state that other environments of the topology share.
     pub(crate) fn with_settled(topology: Arc<Topology>, settled: Arc<ClusterState>) -> Self {
-        let mut environment = Self { simulation: Simulation::new(topology), settled, metrics: StepMetrics::default() };
+        let mut environment = Self {
+            simulation: Simulation::new(topology),
+            settled,
+            metrics: StepMetrics::default(),
+            due: Due::default(),
+        };
         environment.reset(Level::draw(crate::level::Split::Train, 0, 0));
         environment
     }
@@ -110,6 +124,7 @@ impl Environment {
     pub fn reset(&mut self, level: Level) {
         self.simulation.reset(level, &self.settled);
         self.metrics = StepMetrics::default();
+        self.due = Due::default();
     }
 
     /// Begins an episode of a level with these faults, at most [`MAX_FAULTS`](crate::MAX_FAULTS), in place of those that
@@ -170,7 +185,16 @@ impl Environment {
         simulation::begin_decision(state);
         state.accounts = Accounts { lost_decisions: state.accounts.lost_decisions, ..Accounts::default() };
         witness.after(Phase::Decision);
+        self.due = Due::default();
         for _ in 0..scenario.decision_ticks {
+            let due = simulation::num_due(state);
+            if due > 0 {
+                let lost = u64::from(!simulation::has_control(topology, state));
+                for place in self.due.count..self.due.count + due {
+                    self.due.lost |= lost.checked_shl(place).unwrap_or(0);
+                }
+                self.due.count += due;
+            }
             simulation::advance(topology, state, witness);
         }
         state.decision += 1;
@@ -227,6 +251,7 @@ impl Environment {
     /// odds with the topology. The environment then stays as it was.
     pub fn restore(&mut self, bytes: &[u8]) -> Result<(), SnapshotError> {
         (self.simulation.state, self.metrics) = snapshot::read(&self.simulation.topology, bytes)?;
+        self.due = Due::default();
         Ok(())
     }
 
@@ -258,6 +283,14 @@ impl Environment {
     /// Ground truth about the last decision.
     pub fn metrics(&self) -> &StepMetrics {
         &self.metrics
+    }
+
+    /// Of every action whose time came in the last decision, in the order in which they were taken, whether the control
+    /// plane carried it out; without one an action is lost. A legal action's time comes `actuation_delay_s` after it was
+    /// sent, which may be in a later decision. Nothing right after [`Environment::restore`].
+    pub fn carried_out(&self) -> impl Iterator<Item = bool> + use<> {
+        let Due { count, lost } = self.due;
+        (0..count).map(move |place| lost.checked_shr(place).unwrap_or(0) & 1 == 0)
     }
 
     /// Every fault of the level, by onset.

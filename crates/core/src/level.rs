@@ -111,6 +111,11 @@ impl LevelDraws {
         self.split
     }
 
+    /// How many levels were drawn since the seed was set.
+    pub fn drawn(&self) -> u64 {
+        self.drawn
+    }
+
     /// The level that a reset begins. A level that the caller names stands for the one that would have been drawn.
     pub fn begin(&mut self, start: Start) -> Level {
         if let Start::Seed(seed) = start {

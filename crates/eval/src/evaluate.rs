@@ -5,7 +5,8 @@ use std::sync::Arc;
 use microcloud_core::{Level, Split, Topology};
 
 use crate::{
-    Contender, EpisodeOutcome, EvaluationError, EvaluationReport, Progress, Recorder,
+    Contender, EpisodeOutcome, EvaluationError, EvaluationLevels, EvaluationReport, PolicyLevels, Progress, Recorder,
+    ScenarioLevels,
     play::{play, policy_error},
     report::Scale,
 };
@@ -67,6 +68,7 @@ pub fn evaluate(
         }
     }
     let mut rows = Vec::new();
+    let mut scenarios = Vec::new();
     tracing::debug!(split = %config.split, episodes = config.episodes, seed = config.seed, "evaluating");
     for topology in topologies {
         let levels = draw(config, topology, config.episodes, false)?;
@@ -86,15 +88,32 @@ pub fn evaluate(
                 run(&contender, &levels, None)
             }
         };
-        let scale = Scale::new(&end_of_scale("no-op")?, &end_of_scale("oracle")?, config.seed);
+        let (no_op, oracle) = (end_of_scale("no-op")?, end_of_scale("oracle")?);
+        let scale = Scale::new(&no_op, &oracle, config.seed);
+        let mut policies = Vec::new();
         for (contender, played) in contenders.iter().zip(&played) {
             let control = run(contender, &control, recorder)?;
             let row = scale.row(&topology.scenario().name, contender.name(), played, &control);
             tracing::debug!(scenario = row.scenario, policy = row.policy, r#return = row.returns.mean, "evaluated");
+            policies.push(PolicyLevels::new(&row.policy, played, &control));
             rows.push(row);
         }
+        for (name, played) in [("no-op", &no_op), ("oracle", &oracle)] {
+            if contenders.iter().all(|contender| contender.name() != name) {
+                policies.push(PolicyLevels::new(name, played, &[]));
+            }
+        }
+        let numbers = |levels: &[Level]| levels.iter().map(|level| level.number()).collect();
+        scenarios.push(ScenarioLevels {
+            scenario: topology.scenario().name.clone(),
+            levels: numbers(&levels),
+            control_levels: numbers(&control),
+            policies,
+        });
     }
-    Ok(EvaluationReport { schema: 1, split: config.split.to_string(), rows })
+    let split = config.split.to_string();
+    let levels = EvaluationLevels { schema: 1, split: split.clone(), seed: config.seed, scenarios };
+    Ok(EvaluationReport { schema: 1, split, rows, levels })
 }
 
 fn draw(

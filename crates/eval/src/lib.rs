@@ -6,7 +6,9 @@
 //! its policy alone, so neither the number of threads nor the other levels can change it.
 
 mod calibrate;
+pub mod comparison;
 mod contender;
+mod difference;
 mod episode;
 mod error;
 mod evaluate;
@@ -14,6 +16,7 @@ pub mod experiment;
 mod faults;
 mod file;
 pub mod instructions;
+mod levels;
 mod logging;
 pub mod oats;
 pub mod picture;
@@ -28,6 +31,7 @@ pub mod validation;
 
 pub use calibrate::{Calibration, CalibrationConfig, calibrate};
 pub use contender::{Contender, PolicyError};
+pub use difference::{Difference, Estimate, UnknownRival};
 pub use episode::EpisodeOutcome;
 pub use error::EvaluationError;
 pub use evaluate::{EvaluationConfig, evaluate};
@@ -36,6 +40,7 @@ pub use faults::{
     fault_page, fault_row, fault_table, only_fault, rivals, symptoms,
 };
 pub use file::replace_file;
+pub use levels::{ControlLevels, EvaluationLevels, PolicyLevels, ScenarioLevels};
 pub use logging::{LogFormat, log_settings, start_logging};
 pub use play::{Progress, mean_return, play};
 pub use record::Recorder;

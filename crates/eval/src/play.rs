@@ -148,6 +148,10 @@ impl<'a> Batch<'a> {
     fn play(mut self, progress: &dyn Progress) -> Result<Vec<EpisodeOutcome>, EvaluationError> {
         for row in 0..self.episodes.len() {
             self.look(row);
+            let episode = &mut self.episodes[row];
+            if let Some(record) = &mut episode.record {
+                record.begin(self.detector, &episode.detector);
+            }
         }
         while self.episodes.iter().any(|episode| !episode.ended) {
             if progress.is_cancelled() {
@@ -195,10 +199,20 @@ impl<'a> Batch<'a> {
         }
     }
 
+    /// Why a row's player chose its action, where it says so.
+    fn reason(&self, row: usize) -> Option<String> {
+        match &self.player {
+            Player::Observing(policy) => policy.reason(row),
+            Player::Privileged(policies) => policies.get(row)?.reason(),
+        }
+    }
+
     fn advance(&mut self, row: usize) -> Result<(), EvaluationError> {
         let action = self.actions[row];
         let num_actions = self.topology.num_actions();
         let legal = self.action_masks[row * num_actions..][..num_actions].get(action) == Some(&true);
+        let recorded = self.episodes[row].record.is_some();
+        let reason = if recorded && action != 0 { self.reason(row) } else { None };
         let transition = self.episodes[row].environment.step(action);
         self.look(row);
         let episode = &mut self.episodes[row];
@@ -209,7 +223,11 @@ impl<'a> Batch<'a> {
                 environment: &episode.environment,
                 action,
                 legal,
-                reason: None,
+                reason,
+                history: match &self.player {
+                    Player::Observing(policy) => policy.action_history(row),
+                    Player::Privileged(_) => None,
+                },
                 observation: &self.observations[row * size..][..size],
                 detector: self.detector,
                 detected: &episode.detector,

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    EpisodeOutcome,
+    Difference, EpisodeOutcome, EvaluationLevels,
     statistics::{Bootstrap, bootstrap_ci95, cvar10, mean},
 };
 
@@ -16,6 +16,9 @@ pub struct EvaluationReport {
     pub split: String,
     /// Scenarios in the order given, each with its policies in the order given.
     pub rows: Vec<EvaluationRow>,
+    /// What the rows are means of; a file of its own ([`EvaluationLevels::beside`]), and empty in a report that was read.
+    #[serde(skip)]
+    pub levels: EvaluationLevels,
 }
 
 /// One policy on one scenario; all figures but `control` are over levels with faults. What does not exist is null.
@@ -50,6 +53,9 @@ pub struct EvaluationRow {
     pub cost: Option<f64>,
     /// Levels without a fault.
     pub control: ControlStatistics,
+    /// How far the policy is from another one, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub difference: Option<Difference>,
 }
 
 /// The return over levels.
@@ -107,9 +113,8 @@ impl Scale {
     pub fn new(no_op: &[EpisodeOutcome], oracle: &[EpisodeOutcome], seed: u64) -> Self {
         let (no_op, oracle) = (returns(no_op), returns(oracle));
         let bootstrap = Bootstrap::new(no_op.len(), seed);
-        let gap = bootstrap.ci95(|draw| Some(draw.mean(&oracle)? - draw.mean(&no_op)?));
-        // A scale that points downwards ranks nothing either.
-        Self { usable: gap.is_some_and(|[low, _]| low > 0.0), no_op, oracle, bootstrap, seed }
+        let usable = is_usable(&no_op, &oracle, &bootstrap);
+        Self { usable, no_op, oracle, bootstrap, seed }
     }
 
     fn score(&self, returns: &[f64]) -> Option<Score> {
@@ -159,8 +164,15 @@ impl Scale {
                 availability: mean_of(control, |outcome| outcome.availability),
                 actions: mean_of(control, |outcome| Some(outcome.actions)),
             },
+            difference: None,
         }
     }
+}
+
+/// Whether oracle's returns lie above no-op's for certain; a scale that points downwards ranks nothing either.
+pub(crate) fn is_usable(no_op: &[f64], oracle: &[f64], bootstrap: &Bootstrap) -> bool {
+    let gap = bootstrap.ci95(|draw| Some(draw.mean(oracle)? - draw.mean(no_op)?));
+    gap.is_some_and(|[low, _]| low > 0.0)
 }
 
 fn returns(outcomes: &[EpisodeOutcome]) -> Vec<f64> {

@@ -1,7 +1,7 @@
 //! Means, tails and bootstrap intervals over levels.
 
 /// Resamples of a bootstrap.
-const RESAMPLES: usize = 2000;
+pub(crate) const RESAMPLES: usize = 2000;
 
 /// The mean, and none of nothing.
 pub fn mean(values: &[f64]) -> Option<f64> {
@@ -65,7 +65,7 @@ impl Draw<'_> {
 }
 
 /// A quantile of sorted values, linear between neighbours.
-fn quantile(sorted: &[f64], probability: f64) -> Option<f64> {
+pub(crate) fn quantile(sorted: &[f64], probability: f64) -> Option<f64> {
     let place = probability * sorted.len().checked_sub(1)? as f64;
     let below = place.floor() as usize;
     let above = (below + 1).min(sorted.len() - 1);
@@ -73,7 +73,7 @@ fn quantile(sorted: &[f64], probability: f64) -> Option<f64> {
 }
 
 /// The generator splitmix64 (Steele, Lea and Flood, 2014).
-fn splitmix(state: &mut u64) -> u64 {
+pub(crate) fn splitmix(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
     microcloud_core::mix_bits(*state)
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{EvaluationReport, EvaluationRow};
+use crate::{Estimate, EvaluationReport, EvaluationRow};
 
 const HEADINGS: [&str; 13] = [
     "scenario",
@@ -24,22 +24,32 @@ const CONTROL_HEADINGS: [&str; 2] = ["control return", "control actions"];
 impl EvaluationReport {
     /// The report as a table of a Markdown page.
     pub fn to_markdown(&self) -> String {
-        let headings = HEADINGS.iter().chain(&CONTROL_HEADINGS);
+        let headings = self.headings();
         let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
-        let mut table = line(&headings.map(|&heading| heading.to_owned()).collect::<Vec<String>>());
+        let mut table = line(&headings);
         // Names to the left, figures to the right.
-        let rules = (0..HEADINGS.len() + CONTROL_HEADINGS.len()).map(|column| if column < 2 { "---" } else { "---:" });
+        let rules = (0..headings.len()).map(|column| if column < 2 { "---" } else { "---:" });
         table.push_str(&line(&rules.map(str::to_owned).collect::<Vec<String>>()));
         for row in &self.rows {
             table.push_str(&line(&cells(row)));
         }
         table
     }
+
+    /// A heading for each column; those of a difference are there where one was asked for.
+    fn headings(&self) -> Vec<String> {
+        let mut headings: Vec<String> = HEADINGS.iter().chain(&CONTROL_HEADINGS).map(|&one| one.to_owned()).collect();
+        if let Some(difference) = self.rows.iter().find_map(|row| row.difference.as_ref()) {
+            headings.push(format!("return over {} [95 %]", difference.to));
+            headings.push(format!("score over {} [95 %]", difference.to));
+        }
+        headings
+    }
 }
 
 impl fmt::Display for EvaluationReport {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut lines = vec![HEADINGS.iter().chain(&CONTROL_HEADINGS).map(|&heading| heading.to_owned()).collect()];
+        let mut lines = vec![self.headings()];
         lines.extend(self.rows.iter().map(cells));
         let width =
             |column: usize| lines.iter().map(|line: &Vec<String>| line[column].chars().count()).max().unwrap_or(0);
@@ -69,7 +79,7 @@ fn cells(row: &EvaluationRow) -> Vec<String> {
         _ => figure(value, decimals),
     };
     let score = row.score.as_ref();
-    vec![
+    let mut cells = vec![
         row.scenario.clone(),
         row.policy.clone(),
         interval(row.returns.mean, row.returns.ci95, 2),
@@ -85,5 +95,10 @@ fn cells(row: &EvaluationRow) -> Vec<String> {
         figure(row.cost, 2),
         figure(row.control.returns, 2),
         figure(row.control.actions, 1),
-    ]
+    ];
+    if let Some(difference) = &row.difference {
+        let both = [difference.returns, difference.score];
+        cells.extend(both.map(|Estimate { value, ci95 }| interval(value, ci95, 2)));
+    }
+    cells
 }

@@ -1,5 +1,6 @@
 //! What maps an observation to an action: scripted baselines and networks read from safetensors.
 
+mod action_type;
 pub mod approval;
 pub mod authority;
 pub mod bandit;
@@ -20,6 +21,7 @@ pub mod scaler;
 pub mod supervisor;
 pub mod threshold_rules;
 
+pub use action_type::{action_id, action_type};
 pub use no_op::NoOp;
 pub use oracle::{Oracle, PrivilegedPolicy};
 pub use per_environment::{Agent, PerEnvironment};

@@ -23,6 +23,11 @@ pub trait PrivilegedPolicy: Send {
 
     /// The action for one environment at its current decision; an environment at decision 0 starts an episode.
     fn act(&mut self, environment: &Environment) -> usize;
+
+    /// Why the last action was chosen, in words; none where it was no-op or the policy cannot say.
+    fn reason(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Follows the rules, and at a fault's onset and every six decisions while one is active takes what a simulation of the
@@ -34,6 +39,7 @@ pub struct Oracle {
     state: CalibratedState,
     seen: usize,
     searched: Option<u32>,
+    why: Option<String>,
     observation: Vec<f32>,
     mask: Vec<bool>,
 }
@@ -50,6 +56,7 @@ impl Oracle {
             agent,
             seen: 0,
             searched: None,
+            why: None,
             observation: vec![0.0; topology.observation_size()],
             mask: vec![false; topology.num_actions()],
         })
@@ -175,14 +182,26 @@ impl PrivilegedPolicy for Oracle {
         let due = self.searched.is_none_or(|searched| decision >= searched + SEARCH_EVERY);
         let action = if !active.is_empty() && (onset || due) {
             self.searched = Some(decision);
-            self.search(environment, &active)
+            let action = self.search(environment, &active);
+            let faults: Vec<String> = active.iter().map(|fault| fault.id.to_string()).collect();
+            self.why = Some(format!("a search of {HORIZON} decisions under {}", faults.join(" and ")));
+            action
         } else if begun > 0 {
-            self.agent.choose(&self.state, &self.observation, &self.mask)
+            let (action, why) = self.agent.explained(&self.state, &self.observation, &self.mask);
+            self.why = why;
+            action
         } else {
             0
         };
+        if action == 0 {
+            self.why = None;
+        }
         self.agent.note(&mut self.state, action);
         action
+    }
+
+    fn reason(&self) -> Option<String> {
+        self.why.clone()
     }
 }
 

@@ -16,6 +16,12 @@ pub trait Agent: Send + Sync {
 
     /// Takes in an observation `[observation_size]` and a mask `[num_actions]`, and answers with a legal action.
     fn decide(&self, state: &mut Self::State, observation: &[f32], mask: &[bool]) -> usize;
+
+    /// Why the last decision was taken, in words; none where it was no-op or the agent cannot say.
+    fn reason(&self, state: &Self::State) -> Option<String> {
+        let _ = state;
+        None
+    }
 }
 
 /// One [`Agent`] and a memory for each row of the batch, cleared where an episode starts.
@@ -55,6 +61,10 @@ impl<A: Agent> Policy for PerEnvironment<A> {
         actions: &mut [usize],
     ) {
         act_by_row(&*self.agent, &mut self.states, observations, action_masks, episode_starts, actions);
+    }
+
+    fn reason(&self, row: usize) -> Option<String> {
+        self.agent.reason(self.states.get(row)?)
     }
 }
 

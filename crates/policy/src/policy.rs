@@ -2,6 +2,8 @@
 
 use ndarray::ArrayView2;
 
+use crate::approval::ActionRecord;
+
 /// Maps a batch of observations to one action per environment.
 ///
 /// A policy may keep state per environment; row `i` of every argument belongs to environment `i`, and
@@ -26,6 +28,15 @@ pub trait Policy: Send {
     ///
     /// `row` is the environment's place in the batch.
     fn reason(&self, row: usize) -> Option<String> {
+        let _ = row;
+        None
+    }
+
+    /// Every action that was proposed in an environment's episode, in order, with what became of it so far; none where
+    /// what the policy chooses is sent without a workflow. The list grows and rows change their status, no more.
+    ///
+    /// `row` is the environment's place in the batch.
+    fn action_history(&self, row: usize) -> Option<&[ActionRecord]> {
         let _ = row;
         None
     }

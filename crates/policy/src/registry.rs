@@ -9,6 +9,7 @@ use thiserror::Error;
 use crate::{
     Agent, NoOp, Oracle, PerEnvironment, Planner, PlannerConfig, Policy, PrivilegedPolicy, RandomPolicy,
     ThresholdRules, ThresholdRulesConfig,
+    approval::ActionRecord,
     bandit::{Bandit, BanditConfig, BanditError},
     calibrated_rules::{CalibratedAgent, CalibratedConfig, CalibratedError, calibrated_for},
     planner::PlannerError,
@@ -140,6 +141,10 @@ impl Policy for Renamed {
     fn reason(&self, row: usize) -> Option<String> {
         self.policy.reason(row)
     }
+
+    fn action_history(&self, row: usize) -> Option<&[ActionRecord]> {
+        self.policy.action_history(row)
+    }
 }
 
 /// What was calibrated for a topology's scenario.
@@ -169,12 +174,12 @@ fn unknown(name: &str) -> RegistryError {
     RegistryError::UnknownName { name: name.to_owned(), nearest: nearest_name(name, BASELINE_NAMES) }
 }
 
-/// The candidate that is most like `name`, and none where nothing is alike.
+/// The candidate that is most like `name`, whatever the case, and none where nothing is alike.
 pub fn nearest_name<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let mut best = None;
     let mut best_likeness = 0.6;
     for candidate in candidates {
-        let likeness = strsim::jaro_winkler(&name.to_lowercase(), candidate);
+        let likeness = strsim::jaro_winkler(&name.to_lowercase(), &candidate.to_lowercase());
         if likeness > best_likeness {
             (best, best_likeness) = (Some(candidate), likeness);
         }

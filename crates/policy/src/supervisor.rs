@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::{
+    detector::IncidentTarget,
     per_environment::Agent,
     threshold_rules::targets::{Targets, value},
 };
@@ -66,6 +67,8 @@ struct Columns {
 pub struct SupervisorState {
     observations: u64,
     checks: Vec<Check>,
+    /// The service that the last decision restarted, and the bad looks in a row that it had.
+    restarted: Option<(usize, u32)>,
 }
 
 /// A service's runs of looks and its back-off.
@@ -198,19 +201,27 @@ impl Agent for Supervisor {
     type State = SupervisorState;
 
     fn start(&self) -> SupervisorState {
-        SupervisorState { observations: 0, checks: vec![Check::default(); self.columns.len()] }
+        SupervisorState { observations: 0, checks: vec![Check::default(); self.columns.len()], restarted: None }
     }
 
     fn decide(&self, state: &mut SupervisorState, observation: &[f32], mask: &[bool]) -> usize {
         let now_s = state.observations as f64 * self.decision_s;
         state.observations += 1;
+        state.restarted = None;
         self.look(&mut state.checks, observation);
         let Some((service, action)) = self.culprit(&state.checks, now_s, mask) else { return 0 };
         let check = &mut state.checks[service];
         let doubled = self.config.back_off_s * f64::from(1_u32 << check.restarts.min(16));
         check.allowed_at_s = now_s + doubled.min(self.config.most_back_off_s);
         check.restarts += 1;
+        state.restarted = Some((service, check.bad));
         action
+    }
+
+    fn reason(&self, state: &SupervisorState) -> Option<String> {
+        let (service, bad) = state.restarted?;
+        let name = self.targets.name(IncidentTarget::Service(ServiceId(service as u32)));
+        Some(format!("{name} is off: {bad} bad looks in a row, off from {}", self.config.bad_looks))
     }
 }
 

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use microcloud_policy::Policy;
 use microcloud_policy::network::{
-    ActorCritic, CheckpointError, CheckpointPolicy, Layer, MANIFEST_FILE, Normalizer, POLICY_FILE, PolicyFile, greedy,
-    schema_hash, sha256_hex,
+    CheckpointError, CheckpointPolicy, Layer, MANIFEST_FILE, Network, NetworkSpec, Normalizer, POLICY_FILE, PolicyFile,
+    greedy, schema_hash, sha256_hex,
 };
 use ndarray::{Array1, Array2};
 
@@ -20,10 +20,10 @@ fn layer(outputs: usize, inputs: usize, scale: f32) -> Layer {
 }
 
 fn policy_file() -> PolicyFile {
-    let actor = vec![layer(8, 5, 0.1), layer(3, 8, 0.2)];
-    let critic = vec![layer(8, 5, 0.3), layer(1, 8, 0.1)];
+    let layers = vec![layer(8, 5, 0.1), layer(3, 8, 0.2), layer(8, 5, 0.3), layer(1, 8, 0.1)];
+    let spec = NetworkSpec::separate(5, 3, vec![8]);
     PolicyFile {
-        network: ActorCritic::new(actor, critic, Normalizer::identity(5)).unwrap(),
+        network: Network::new(spec, layers, Normalizer::identity(5)).unwrap(),
         algo: "ppo".into(),
         scenario: "spine12".into(),
         observation_schema: schema_hash(&names("observation", 5)),
@@ -64,7 +64,8 @@ fn a_run_a_checkpoint_and_a_released_policy_all_load() {
     let mut actions = [9; 4];
     policy.act(observations.view(), masks.view(), &[true; 4], &mut actions);
     let mut workspace = Default::default();
-    let logits = policy.network().logits(observations.view(), &mut workspace);
+    let none = Array2::zeros((observations.nrows(), 0));
+    let logits = policy.network().act(observations.view(), none.view(), &mut workspace).actions;
     for (row, action) in actions.into_iter().enumerate() {
         assert!(masks[[row, action]]);
         assert_eq!(action, greedy(&logits.row(row).to_vec(), &masks.row(row).to_vec()));

@@ -21,14 +21,14 @@ const EXAMPLE: &str = "Example:
 
 Exit codes: 0 complete, 2 usage or configuration, 3 corrupt file, 4 diverged, 5 disk, 130 interrupted.";
 
-/// Trains a policy; as typed, PPO on spine12 with seed 1, ending with an evaluation table.
+/// Trains a policy with PPO or DQN; as typed, PPO on spine12 with seed 1, ending with an evaluation table.
 #[derive(Debug, Parser)]
 #[command(name = "train", version, after_help = EXAMPLE, allow_negative_numbers = true)]
 struct Arguments {
     /// A built-in scenario's name, or a scenario file
     #[arg(long, value_name = "NAME|FILE.toml")]
     scenario: Option<String>,
-    /// The algorithm: ppo
+    /// The algorithm: ppo or dqn
     #[arg(long)]
     algo: Option<String>,
     /// Environment steps over all environments
@@ -90,7 +90,7 @@ impl Arguments {
         let numbers = [
             ("--total-timesteps", "total_timesteps", self.total_timesteps),
             ("--seed", "seed", self.seed),
-            ("--num-envs", "ppo.num_envs", self.num_envs),
+            ("--num-envs", "num_envs", self.num_envs),
             ("--threads", "threads", self.threads),
             ("--checkpoint-every", "checkpoint_every", self.checkpoint_every),
             ("--eval-every", "eval_every", self.eval_every),

@@ -19,7 +19,10 @@ pub enum TrainError {
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
     /// A number stopped being finite; the last checkpoint is sound.
-    #[error("training diverged at step {step}: {what} is not finite; a lower ppo.learning_rate usually helps")]
+    #[error(
+        "training diverged in the update after step {step}: not finite: {what}; the last checkpoint is sound; a lower \
+         learning_rate helps where the rewards are"
+    )]
     Diverged {
         /// Environment steps taken so far.
         step: u64,

@@ -4,7 +4,7 @@ use microcloud_policy::network::Normalizer;
 use ndarray::Array1;
 
 /// Scaled rewards are clamped to plus and minus this.
-const REWARD_LIMIT: f64 = 10.0;
+pub const REWARD_LIMIT: f64 = 10.0;
 
 /// Mean and variance per feature over everything seen so far (Chan, Golub and LeVeque, 1979).
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +21,12 @@ impl RunningMoments {
     /// Nothing seen yet: mean 0 and variance 1.
     pub fn new(size: usize) -> Self {
         Self { count: 0.0, mean: vec![0.0; size], squares: vec![0.0; size] }
+    }
+
+    /// Saved statistics; none where a count or a variance is negative.
+    pub fn from_parts(count: f64, mean: Vec<f64>, squares: Vec<f64>) -> Option<Self> {
+        let sound = count >= 0.0 && squares.iter().all(|&square| square >= 0.0);
+        sound.then_some(Self { count, mean, squares })
     }
 
     /// Takes in rows of features, row-major.
@@ -62,9 +68,9 @@ impl ReturnScaler {
         Self { gamma, returns: vec![0.0; num_envs], moments: RunningMoments::new(1) }
     }
 
-    /// A scaler with saved running returns and statistics.
-    pub fn from_parts(returns: Vec<f64>, gamma: f64, moments: RunningMoments) -> Self {
-        Self { gamma, returns, moments }
+    /// The same discount with saved running returns and statistics.
+    pub fn with_parts(&self, returns: Vec<f64>, moments: RunningMoments) -> Self {
+        Self { gamma: self.gamma, returns, moments }
     }
 
     /// The running discounted return of every environment.
@@ -77,14 +83,9 @@ impl ReturnScaler {
         &self.moments
     }
 
-    /// Number of environments.
-    pub fn num_envs(&self) -> usize {
-        self.returns.len()
-    }
-
-    /// Forgets the running returns, not the statistics: new episodes started everywhere.
-    pub fn restart(&mut self) {
-        self.returns.fill(0.0);
+    /// What rewards are divided by now.
+    pub fn deviation(&self) -> f64 {
+        self.moments.variance().next().map_or(1.0, |variance| (variance + 1e-8).sqrt())
     }
 
     /// Writes the scaled rewards of one step to `out`.
@@ -93,7 +94,7 @@ impl ReturnScaler {
             *value = *value * self.gamma + reward;
             self.moments.update(&[*value as f32]);
         }
-        let deviation = self.moments.variance().next().map_or(1.0, |variance| (variance + 1e-8).sqrt());
+        let deviation = self.deviation();
         for (out, reward) in out.iter_mut().zip(rewards) {
             *out = (reward / deviation).clamp(-REWARD_LIMIT, REWARD_LIMIT) as f32;
         }

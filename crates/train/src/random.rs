@@ -9,8 +9,10 @@ pub enum Purpose {
     Actions = 2,
     /// Order of the samples in an epoch.
     Shuffle = 3,
-    /// Seeds of environments.
-    Environments = 4,
+    /// Actions that explore.
+    Exploration = 5,
+    /// Transitions drawn from a replay.
+    Replay = 6,
 }
 
 /// SplitMix64 (Steele, Lea and Flood, 2014).
@@ -34,6 +36,16 @@ impl RandomStream {
         let mut stream = Self { state: seed };
         stream.state = stream.next_u64();
         stream
+    }
+
+    /// Where the stream stands; [`Self::from_state`] goes on from there.
+    pub fn state(&self) -> u64 {
+        self.state
+    }
+
+    /// A stream that goes on from where another stood.
+    pub fn from_state(state: u64) -> Self {
+        Self { state }
     }
 
     /// The next 64 uniform bits.

@@ -13,6 +13,10 @@ pub struct Rollout {
     pub num_actions: usize,
     /// Normalised observations, `[rows, observation_size]`.
     pub observations: Vec<f32>,
+    /// Whether an episode begins with the observation.
+    pub episode_starts: Vec<bool>,
+    /// What was remembered before the first step, `[num_envs, memory]`; it is cleared where an episode begins.
+    pub first_states: Vec<f32>,
     /// Legal actions, `[rows, num_actions]`.
     pub action_masks: Vec<bool>,
     /// Actions taken.
@@ -47,6 +51,8 @@ impl Rollout {
             observation_size,
             num_actions,
             observations: vec![0.0; rows * observation_size],
+            episode_starts: vec![false; rows],
+            first_states: Vec::new(),
             action_masks: vec![true; rows * num_actions],
             actions: vec![0; rows],
             log_probs: vec![0.0; rows],

@@ -23,6 +23,7 @@ use serde_json::json;
 
 use crate::{
     Destination, Failure, ProgressLine,
+    arguments::in_range,
     calibrate::{CalibrateArguments, run_calibration},
     contender, finish, load_topology, parse, print,
 };
@@ -80,8 +81,8 @@ struct StepArguments {
     #[arg(long, value_name = "POLICY")]
     policy: Option<String>,
     /// Levels that every step is played on; 20 where the experiment says nothing
-    #[arg(long, value_name = "N")]
-    episodes: Option<usize>,
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    episodes: Option<i64>,
     /// Draws the levels; 0 where the experiment says nothing
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
@@ -89,20 +90,20 @@ struct StepArguments {
     #[arg(long)]
     split: Option<Split>,
     /// Seconds from an episode's start to its fault; a tenth of the episode where nothing says it
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     onset: Option<f32>,
     /// Seconds that a fault lasts
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
     duration: Option<f32>,
     /// Ratio of the target's replicas that a fault strikes, at least one
-    #[arg(long, value_name = "RATIO")]
+    #[arg(long, value_name = "RATIO", allow_negative_numbers = true)]
     blast_radius: Option<f32>,
     /// Availability of a minute below which a fault is called off
-    #[arg(long, value_name = "AVAILABILITY")]
+    #[arg(long, value_name = "AVAILABILITY", allow_negative_numbers = true)]
     abort: Option<f32>,
     /// Threads; 0 takes as many as the machine has
-    #[arg(long, default_value_t = 0)]
-    threads: usize,
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
+    threads: i64,
     /// Replace the report that the folder holds
     #[arg(long)]
     force: bool,
@@ -141,10 +142,10 @@ struct LiveOptions {
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// Greatest share of a target's replicas that an injection may strike
-    #[arg(long, value_name = "RATIO", default_value_t = 1.0)]
+    #[arg(long, value_name = "RATIO", default_value_t = 1.0, allow_negative_numbers = true)]
     most_blast_radius: f32,
     /// Availability of a minute below which every fault is called off
-    #[arg(long, value_name = "AVAILABILITY", default_value_t = 0.0)]
+    #[arg(long, value_name = "AVAILABILITY", default_value_t = 0.0, allow_negative_numbers = true)]
     abort: f32,
 }
 
@@ -167,9 +168,8 @@ fn report(arguments: &StepArguments) -> Result<(), Failure> {
     let (Some(name), Some(folder)) = (&arguments.experiment, &arguments.output) else {
         return Err(Failure::usage("NAME|FILE.toml and -o DIR are missing; see `--help`"));
     };
-    in_range("threads", arguments.threads, 0, 1024)?;
-    let config = config(arguments, ExperimentFile::find(name)?)?;
-    in_range("episodes", config.episodes, 1, 1_000_000)?;
+    let threads = in_range("threads", arguments.threads, 0, 1024)?;
+    let config = ExperimentConfig { threads, ..config(arguments, ExperimentFile::find(name)?)? };
     let json = arguments.json.as_deref().map(Destination::from);
     if let Some(json) = &json {
         json.check()?;
@@ -191,6 +191,19 @@ fn report(arguments: &StepArguments) -> Result<(), Failure> {
 
 /// What an experiment's file says, as far as no argument says otherwise.
 fn config(arguments: &StepArguments, file: ExperimentFile) -> Result<ExperimentConfig, Failure> {
+    for (key, value, most) in [
+        ("onset", arguments.onset, 1e6),
+        ("duration", arguments.duration, 1e7),
+        ("blast-radius", arguments.blast_radius, 1.0),
+        ("abort", arguments.abort, 1.0),
+    ] {
+        if let Some(value) = value.filter(|value| !(0.0..=most).contains(value)) {
+            return Err(Failure::usage(format!("--{key} {value}; allowed: 0 to {most}")));
+        }
+    }
+    let own = file.episodes.map(|episodes| i64::try_from(episodes).unwrap_or(i64::MAX));
+    let episodes =
+        arguments.episodes.or(own).map(|episodes| in_range("episodes", episodes, 1, 1_000_000)).transpose()?;
     let topology = load_topology(&file.scenario)?;
     let policy = arguments.policy.clone().or(file.policy).unwrap_or_else(|| "no-op".to_owned());
     let split = match (arguments.split, file.split) {
@@ -216,22 +229,14 @@ fn config(arguments: &StepArguments, file: ExperimentFile) -> Result<ExperimentC
         detectors: file.detectors.unwrap_or_else(default_detectors),
         faults,
         skips_unfit,
-        episodes: arguments.episodes.or(file.episodes).unwrap_or(EPISODES),
+        episodes: episodes.unwrap_or(EPISODES),
         seed: arguments.seed.or(file.seed).unwrap_or(0),
         split,
         calm_s: file.calm_s,
-        threads: arguments.threads,
         // What a description says of its own faults says nothing of others.
         expectations: if replaced { Vec::new() } else { file.expectations },
         ..ExperimentConfig::new(topology, contender(&policy)?)
     })
-}
-
-fn in_range(key: &str, value: usize, least: usize, most: usize) -> Result<(), Failure> {
-    if (least..=most).contains(&value) {
-        return Ok(());
-    }
-    Err(Failure::usage(format!("--{key} {value}; allowed: {least} to {most}")))
 }
 
 fn html(folder: &Path) -> PathBuf {

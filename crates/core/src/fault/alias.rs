@@ -19,6 +19,8 @@ pub struct FaultName {
     pub ramp_s: [f32; 2],
     /// Least and greatest seconds from onset to the end.
     pub duration_s: [f32; 2],
+    /// What has to be named as its target, where it means one service of many and only a target says which.
+    pub names_its_target: Option<&'static str>,
     meaning: &'static str,
 }
 
@@ -47,6 +49,7 @@ impl FaultName {
             blast_radius: [1.0, 1.0],
             ramp_s: [0.0, 0.0],
             duration_s: [300.0, 600.0],
+            names_its_target: None,
             meaning: "",
         }
     }
@@ -61,6 +64,10 @@ impl FaultName {
 
     const fn lasting(self, least: f32, most: f32) -> Self {
         Self { duration_s: [least, most], ..self }
+    }
+
+    const fn of_the(self, target: &'static str) -> Self {
+        Self { names_its_target: Some(target), ..self }
     }
 
     const fn spread(self, spread: f32) -> Self {
@@ -82,6 +89,13 @@ const NAMES: &[FaultName] = &[
     name("crash", FaultId::F04, 1.0, 1.0)
         .on(0.3, 0.3)
         .meaning_that("Some replicas of a service, at least one, crash: connections to them are refused at once."),
+    name("detector_down", FaultId::F04, 1.0, 1.0)
+        .lasting(100.0, 400.0)
+        .of_the("the service that detection runs on")
+        .meaning_that(
+            "Every replica of the service that detection runs on crashes: detectors that run on it open no incidents; \
+             the cluster goes on.",
+        ),
     name("latency", FaultId::F05, 1200.0, 1200.0)
         .on(0.3, 0.3)
         .spread(0.0)
@@ -139,9 +153,6 @@ const NAMES: &[FaultName] = &[
     name("telemetry_gap", FaultId::F27, 1.0, 1.0)
         .lasting(100.0, 400.0)
         .meaning_that("Nothing is scraped: what is seen of the cluster is what was last seen, and grows stale."),
-    name("detector_down", FaultId::F27, 1.0, 1.0)
-        .lasting(100.0, 400.0)
-        .meaning_that("Detectors get no fresh metrics and open no incidents; the cluster goes on."),
     name("control_plane_down", FaultId::F27, 4.0, 4.0)
         .lasting(100.0, 400.0)
         .meaning_that("Actions have no effect; metrics stay fresh and the cluster goes on."),

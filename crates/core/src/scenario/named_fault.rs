@@ -62,6 +62,14 @@ impl TryFrom<NamedFault> for Fault {
 
     fn try_from(entry: NamedFault) -> Result<Self, String> {
         let name = entry.id.name;
+        if let (Some(known), []) = (name, &entry.targets[..])
+            && let Some(target) = known.names_its_target
+        {
+            return Err(format!(
+                "missing field `targets`: `{}` strikes {target}, and nothing else in the scenario says which that is",
+                known.name
+            ));
+        }
         let missing = |key: &str| format!("missing field `{key}`, which {} has no default for", entry.id.id);
         Ok(Self {
             id: entry.id.id,

@@ -77,6 +77,12 @@ pub(crate) fn accept(topology: &Topology, state: &mut ClusterState, action: Acti
     state.pending.push((now + delay, action));
 }
 
+/// How many actions this tick's beginning will find due.
+pub(crate) fn num_due(state: &ClusterState) -> u32 {
+    // In the order of their times.
+    state.pending.iter().take_while(|&&(due, _)| due <= state.tick).count() as u32
+}
+
 /// Carries out the actions whose time has come.
 pub(crate) fn apply_due(topology: &Topology, state: &mut ClusterState) {
     remedies::arrive(state);
@@ -93,7 +99,7 @@ pub(crate) fn apply_due(topology: &Topology, state: &mut ClusterState) {
 }
 
 /// Whether the control plane carries anything out.
-pub(super) fn has_control(topology: &Topology, state: &ClusterState) -> bool {
+pub(crate) fn has_control(topology: &Topology, state: &ClusterState) -> bool {
     let answers = |service: usize| state.services[service].answering().reduce_add() > 0.0;
     !state.condition.control_down && topology.control_plane.is_none_or(answers)
 }

@@ -26,7 +26,7 @@ mod witness;
 
 use std::sync::Arc;
 
-pub(crate) use actions::{accept, apply_due, is_legal, mask};
+pub(crate) use actions::{accept, apply_due, has_control, is_legal, mask, num_due};
 pub(crate) use telemetry::{see_edge, write_observation};
 pub(crate) use tenants::begin_decision;
 pub(crate) use witness::{Nobody, Watched, Witness};

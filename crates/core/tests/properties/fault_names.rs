@@ -12,7 +12,8 @@ fn with(entry: &str) -> Result<Scenario, String> {
 #[test]
 fn every_name_stands_for_a_fault_and_its_parameters_and_loads_again_from_what_is_written() {
     for known in FaultName::all() {
-        let scenario = with(&format!("id = {:?}", known.name)).expect(known.name);
+        let targets = if known.names_its_target.is_some() { "targets = [\"auth\"]" } else { "" };
+        let scenario = with(&format!("id = {:?}\n{targets}", known.name)).expect(known.name);
         let fault = &scenario.faults.catalogue[0];
         assert_eq!((fault.id, fault.magnitude, fault.spread), (known.id, known.magnitude, known.spread));
         assert_eq!(
@@ -57,4 +58,13 @@ fn an_id_needs_its_magnitude_and_only_latency_has_a_spread() {
         let error = with(entry).expect_err(entry);
         assert!(error.contains(expected), "{entry}: {error}");
     }
+}
+
+#[test]
+fn the_detector_s_outage_needs_the_service_that_detection_runs_on() {
+    let error = with("id = \"detector_down\"").expect_err("no service named");
+    assert!(error.contains("missing field `targets`: `detector_down` strikes the service that detection"), "{error}");
+    let scenario = with("id = \"detector_down\"\ntargets = [\"metrics\"]").expect("an entry");
+    let fault = &scenario.faults.catalogue[0];
+    assert_eq!((fault.id, fault.blast_radius), (FaultId::F04, [1.0, 1.0]));
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use microcloud_core::{
-    ActionSet, CounterRng, Environment, Level, Scenario, Split, Stream, Topology, observation::BOUND,
+    ActionSet, CounterRng, Environment, FaultId, FaultPlan, Level, Scenario, Split, Stream, Topology,
+    observation::BOUND,
 };
 
 /// Every scenario that what holds for all is held to: the built-in ones, one that has every entity, and generated ones.
@@ -248,6 +249,30 @@ fn on_control_levels_nothing_beats_no_op() {
             let mut rng = CounterRng::new(4, Stream::Faults, 0);
             let random = play(&mut |environment, _| random_action(environment, &mut rng));
             assert!(random < idle);
+        }
+    }
+}
+
+#[test]
+fn an_action_that_no_control_plane_carries_out_is_told_of_when_its_time_comes() {
+    for (name, wait) in [("spine12", 0), ("quorum", 1)] {
+        for (magnitude, expected) in [(None, true), (Some(1.0), true), (Some(4.0), false)] {
+            let topology = topology(name);
+            let mut environment = Environment::new(Arc::clone(&topology));
+            let fault = magnitude.map(|of| FaultPlan::new(FaultId::F27, None, of, 1.0, 1000.0));
+            environment.reset_with_faults(Level::draw(Split::Train, 3, 0), fault.as_slice()).expect("its fault");
+            for _ in 0..10 {
+                environment.step(0);
+                assert_eq!(environment.carried_out().count(), 0, "no-op is no action");
+            }
+            environment.step(1);
+            for _ in 0..wait {
+                assert_eq!(environment.carried_out().count(), 0, "{name}: its time has not come");
+                environment.step(0);
+            }
+            assert_eq!(environment.carried_out().collect::<Vec<_>>(), [expected], "{name} under {magnitude:?}");
+            environment.step(0);
+            assert_eq!(environment.carried_out().count(), 0);
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The scenarios of the described systems have the parts that the descriptions name.
 
-use microcloud_core::{Scenario, ServiceClass};
+use std::sync::Arc;
+
+use microcloud_core::{Environment, FaultId, FaultPlan, Level, Scenario, ServiceClass, Split, Topology};
 
 fn load(name: &str) -> Scenario {
     Scenario::load(name).expect("a built-in scenario")
@@ -104,4 +106,38 @@ fn the_experiments_voter_needs_two_of_three_inventories_within_three_tenths_of_a
     assert_eq!(health(&load("quorum-literal")), (0.2, 1000.0, 3, 5));
     let classes: Vec<ServiceClass> = scenario.services.iter().map(|service| service.class).collect();
     assert!(classes.contains(&ServiceClass::Broker) && classes.contains(&ServiceClass::Database));
+}
+
+#[test]
+fn an_inference_that_takes_longer_than_fifty_milliseconds_is_replaced_by_a_fallback() {
+    let scenario = load("multicloud");
+    let call = scenario.calls.iter().find(|call| call.to == "inference").expect("its caller");
+    assert_eq!(call.timeout_ms, 50.0);
+    assert!(call.fallback > 0.5);
+}
+
+#[test]
+fn while_the_collector_is_down_nothing_is_scraped_and_what_was_seen_grows_old() {
+    let topology = Topology::new(load("reliability")).expect("its topology");
+    let mut environment = Environment::new(Arc::clone(&topology));
+    let mut crash = FaultPlan::new(FaultId::F04, Some("prometheus"), 1.0, 300.0, 300.0);
+    crash.blast_radius = 1.0;
+    environment.reset_with_faults(Level::draw(Split::Train, 1, 0), &[crash]).expect("the fault");
+    let column = |name: &str| topology.observation_index(name).expect(name);
+    let (age, load) = (column("service.orders.staleness"), column("service.orders.requests"));
+    let mut observation = vec![0.0; topology.observation_size()];
+    let mut frozen = None;
+    while environment.time_s() < 900.0 {
+        environment.step(0);
+        environment.observe(&mut observation);
+        let time_s = environment.time_s();
+        // Staleness is t / (t + 30 s): a half at half a minute.
+        if (380.0..=600.0).contains(&time_s) {
+            assert!(observation[age] > 0.6, "{} at {time_s} s", observation[age]);
+            assert_eq!(*frozen.get_or_insert(observation[load]), observation[load], "at {time_s} s");
+        } else if !(300.0..700.0).contains(&time_s) {
+            assert!(observation[age] < 0.5, "{} at {time_s} s", observation[age]);
+        }
+    }
+    assert_ne!(frozen, Some(observation[load]));
 }

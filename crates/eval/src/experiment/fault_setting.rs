@@ -123,6 +123,26 @@ impl FaultSetting {
     }
 }
 
+/// The setting with its target filled in where its name means one service; `runs_on` is the service that detection runs on.
+///
+/// # Errors
+/// No such service, or another target.
+pub(super) fn aimed(setting: &FaultSetting, runs_on: Option<&str>) -> Result<FaultSetting, ExperimentError> {
+    let Some(meant) = named(&setting.fault).and_then(|known| known.names_its_target) else {
+        return Ok(setting.clone());
+    };
+    let words = |problem: String| ExperimentError::Words { text: setting.fault.clone(), problem };
+    match (runs_on, &setting.target) {
+        (None, _) => Err(words(format!(
+            "it strikes {meant}, and none is named; allowed: with `runs_on = \"SERVICE\"` among the experiment's detectors"
+        ))),
+        (Some(runs_on), Some(target)) if target != runs_on => {
+            Err(words(format!("it strikes {meant}; target `{target}`; allowed: {runs_on}")))
+        }
+        (Some(runs_on), _) => Ok(FaultSetting { target: Some(runs_on.to_owned()), ..setting.clone() }),
+    }
+}
+
 /// Fills in what a setting leaves out, and checks it against the scenario; `scratch` is an environment of it.
 pub(super) fn resolve(setting: &FaultSetting, scratch: &Environment) -> Result<Injection, ExperimentError> {
     let scenario = scratch.topology().scenario();
@@ -161,7 +181,10 @@ pub(super) fn resolve(setting: &FaultSetting, scratch: &Environment) -> Result<I
         // At least one replica is struck, however small the share.
         blast_radius: setting
             .blast_radius
-            .or_else(|| fixed(|known| known.blast_radius).filter(|&share| share < 1.0))
+            .or_else(|| {
+                let whole = asked_for.is_some_and(|known| known.names_its_target.is_some());
+                fixed(|known| known.blast_radius).filter(|&share| share < 1.0 || whole)
+            })
             .or_else(|| catalogued(|fault| fault.blast_radius))
             .or_else(|| name.map(|known| middle(known.blast_radius)))
             .unwrap_or(1.0),
@@ -280,6 +303,19 @@ mod tests {
         assert!(injection.targets.contains(&Some("gateway".to_owned())) && injection.targets.len() == 5);
         let storm = resolve(&parsed("retry-storm")?, &spine12())?;
         assert_eq!((storm.plan.magnitude, storm.plan.duration_s), (0.125, 20.0));
+        Ok(())
+    }
+
+    #[test]
+    fn the_detector_s_outage_strikes_the_service_that_detection_runs_on() -> Result<(), ExperimentError> {
+        let setting = parsed("detector-down")?;
+        let message = aimed(&setting, None).expect_err("no service").to_string();
+        assert!(message.contains("the service that detection runs on, and none is named"), "{message}");
+        let message = aimed(&parsed("detector-down@auth")?, Some("metrics")).expect_err("another one").to_string();
+        assert!(message.contains("target `auth`; allowed: metrics"), "{message}");
+        let injection = resolve(&aimed(&setting, Some("metrics"))?, &spine12())?;
+        assert_eq!((injection.plan.id, injection.plan.blast_radius), (FaultId::F04, 1.0));
+        assert_eq!(injection.targets, [Some("metrics".to_owned())]);
         Ok(())
     }
 

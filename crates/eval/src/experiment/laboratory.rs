@@ -10,7 +10,11 @@ use serde::Serialize;
 
 pub use command::LabCommand;
 
-use super::{ExperimentError, FaultSetting, default_detectors, fault_setting::resolve, watch::Player};
+use super::{
+    ExperimentError, FaultSetting, default_detectors,
+    fault_setting::{aimed, resolve},
+    watch::Player,
+};
 use crate::Contender;
 
 /// Seconds for which a fault lasts that nobody clears.
@@ -40,6 +44,8 @@ pub struct Laboratory {
     environment: Environment,
     player: Player,
     detectors: DetectorSet,
+    /// The service that those run on.
+    runs_on: Option<String>,
     incidents: DetectorSetState,
     observation: Vec<f32>,
     offered: f64,
@@ -138,6 +144,7 @@ impl Laboratory {
             player: Player::new(contender, topology)?,
             incidents: detectors.start(),
             detectors,
+            runs_on: None,
             observation: vec![0.0; topology.observation_size()],
             environment,
             offered: 0.0,
@@ -166,6 +173,7 @@ impl Laboratory {
     /// Detectors that do not fit the scenario.
     pub fn with_detectors(mut self, detectors: &DetectorConfig) -> Result<Self, ExperimentError> {
         self.detectors = DetectorSet::new(detectors, self.environment.topology())?;
+        self.runs_on.clone_from(&detectors.runs_on);
         self.incidents = self.detectors.start();
         self.look();
         Ok(self)
@@ -183,6 +191,7 @@ impl Laboratory {
             abort_availability: setting.abort_availability.or(Some(self.abort_availability)),
             ..setting.clone()
         };
+        let setting = aimed(&setting, self.runs_on.as_deref())?;
         let injection = resolve(&setting, &self.environment)?;
         let plan = injection.plan_of(0);
         if plan.blast_radius > self.most_blast_radius {

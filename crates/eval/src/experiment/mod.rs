@@ -178,7 +178,8 @@ fn injections(config: &ExperimentConfig, watch: &Watch<'_>) -> Result<(Vec<Injec
     let described = config.faults.is_empty();
     let faults = if described { FaultSetting::described() } else { config.faults.clone() };
     for setting in &faults {
-        match fault_setting::resolve(setting, watch.scratch()) {
+        let setting = fault_setting::aimed(setting, config.detectors.runs_on.as_deref())?;
+        match fault_setting::resolve(&setting, watch.scratch()) {
             Ok(injection) => injections.push(injection),
             Err(error @ ExperimentError::NoTarget { .. }) if described || config.skips_unfit => {
                 skipped.push(error.to_string());

@@ -8,6 +8,7 @@ use std::{
 };
 
 use microcloud_core::{Environment, FaultTarget, Topology, Transition};
+use microcloud_policy::detector::{Detector, DetectorState};
 use serde_json::{Value, json};
 
 use self::streams::Streams;
@@ -49,9 +50,8 @@ impl EpisodeRecord {
         let topology = environment.topology();
         let scenario = topology.scenario();
         let level = environment.level();
-        let plain = |name: &str| name.replace(|letter: char| !letter.is_ascii_alphanumeric() && letter != '-', "_");
         let mut record = Self {
-            file_name: format!("{}__{}__{}.jsonl", plain(&scenario.name), plain(policy), level.number()),
+            file_name: format!("{}__{}__{}.jsonl", escaped(&scenario.name), escaped(policy), level.number()),
             lines: String::new(),
             streams: Streams::new(environment),
         };
@@ -76,6 +76,13 @@ impl EpisodeRecord {
         record
     }
 
+    /// Appends what the first observation of the episode shows to the detector.
+    pub fn begin(&mut self, detector: &Detector, detected: &DetectorState) {
+        for line in self.streams.incidents(detector, detected) {
+            self.push(&line);
+        }
+    }
+
     /// Appends a decision: what happened in it, by subject, then what came of it by its end.
     pub fn decision(&mut self, told: &Told<'_>, transition: &Transition) {
         for line in self.streams.lines(told) {
@@ -98,12 +105,30 @@ impl EpisodeRecord {
             },
             "incidents": incidents, "terminated": transition.terminated, "truncated": transition.truncated,
         }));
+        if transition.terminated || transition.truncated {
+            for line in self.streams.end() {
+                self.push(&line);
+            }
+        }
     }
 
     fn push(&mut self, line: &Value) {
         self.lines.push_str(&line.to_string());
         self.lines.push('\n');
     }
+}
+
+/// A name as a part of a file's name: letters, digits, `-` and `.` stand for themselves, any other byte as `%` and two hex
+/// digits, so that no two names become one.
+fn escaped(name: &str) -> String {
+    let mut plain = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' => plain.push(char::from(byte)),
+            _ => plain.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    plain
 }
 
 /// A number, or null where JSON has none.

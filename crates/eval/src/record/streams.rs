@@ -1,9 +1,14 @@
 //! What a recording says under each of its subjects: metrics, events, incidents, actions and commands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use microcloud_core::{Environment, FaultReport, ServiceId, Topology};
-use microcloud_policy::detector::{Detector, DetectorState, Finding, Incident};
+use microcloud_policy::{
+    action_id, action_type,
+    approval::{ActionRecord, ActionStatus},
+    detector::{Detector, DetectorState, Finding, Incident},
+};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{number, target};
@@ -16,6 +21,8 @@ pub(crate) struct Told<'a> {
     pub action: usize,
     pub legal: bool,
     pub reason: Option<String>,
+    /// What was proposed in the episode so far, where the policy's actions go through a workflow.
+    pub history: Option<&'a [ActionRecord]>,
     /// What telemetry shows after the decision, and what the detector makes of it.
     pub observation: &'a [f32],
     pub detector: &'a Detector,
@@ -29,7 +36,30 @@ pub(super) struct Streams {
     replicas: Vec<f64>,
     /// The incident that is open on each target, by the target's kind and name.
     open: BTreeMap<(&'static str, String), Open>,
+    /// How far each row of the workflow's history was when it was last told of.
+    told: Vec<ActionStatus>,
+    /// Actions that the environment has taken and whose time has not come.
+    sent: VecDeque<Sent>,
     tick: u64,
+}
+
+/// An action that waits for its effect: its row, and the tick at which it was sent.
+struct Sent {
+    row: ActionRow,
+    tick: u64,
+    delay: u64,
+}
+
+/// A row of the actions table, as it is written.
+#[derive(Clone, Serialize)]
+struct ActionRow {
+    id: String,
+    incident_id: Option<String>,
+    proposed_at_tick: u64,
+    action_type: String,
+    target_id: String,
+    status: &'static str,
+    reason: Option<String>,
 }
 
 struct Open {
@@ -45,43 +75,91 @@ impl Streams {
 
     /// The lines of a decision, in the order in which things happen: the action, events, metrics, incidents.
     pub fn lines(&mut self, told: &Told<'_>) -> Vec<Value> {
-        let mut lines = self.action(told);
+        let mut lines = self.actions(told);
         self.events(told, &mut lines);
         let (tick, time) = now(told.environment);
         let values: Vec<f64> = told.observation.iter().map(|&value| short(value)).collect();
         lines.push(json!({"subject": "sim.metrics", "tick_id": tick, "time": time, "values": values}));
-        let changes: Vec<Finding> = told.detector.changes(told.detected).collect();
-        for finding in changes {
-            lines.push(self.incident(&told.detector.describe(&finding)));
-        }
+        lines.extend(self.incidents(told.detector, told.detected));
         self.tick = tick;
         lines
     }
 
-    fn action(&self, told: &Told<'_>) -> Vec<Value> {
-        let topology = told.environment.topology();
-        let Some(meaning) = topology.action_meanings().get(told.action).filter(|_| told.action != 0) else {
-            return Vec::new();
-        };
-        let (kind, target) = typed(meaning);
-        let (tick, scenario) = (self.tick, topology.scenario());
-        let id = format!("{tick}:{kind}:{target}");
-        let incident = self.open.iter().filter(|((_, name), _)| name == target);
-        let incident = incident.max_by_key(|(_, open)| open.severity).map(|(_, open)| open.id.clone());
-        let status = if told.legal { "executed" } else { "rejected" };
-        let reason = told.reason.clone().or_else(|| (!told.legal).then(|| "it was not legal".to_owned()));
-        let mut lines = vec![json!({
-            "subject": "ops.actions", "id": id, "incident_id": incident, "proposed_at_tick": tick, "action_type": kind,
-            "target_id": target, "status": status, "reason": reason,
-        })];
-        if told.legal {
-            let delay = (scenario.actuation_delay_s / scenario.tick_s()).round() as u64;
-            lines.push(json!({
-                "subject": "ops.commands", "action_id": id, "action_type": kind, "target_id": target, "tick_id": tick,
-                "applied_at_tick": tick + delay,
-            }));
+    /// The incidents that the last observation opened or resolved.
+    pub fn incidents(&mut self, detector: &Detector, detected: &DetectorState) -> Vec<Value> {
+        let changes: Vec<Finding> = detector.changes(detected).collect();
+        changes.iter().map(|finding| self.incident(&detector.describe(finding))).collect()
+    }
+
+    /// Rows of actions: what a workflow has changed, what was not legal, and what has had its effect or lost it.
+    fn actions(&mut self, told: &Told<'_>) -> Vec<Value> {
+        let mut lines = Vec::new();
+        match told.history {
+            Some(history) => self.proposals(told, history, &mut lines),
+            None => self.action(told, &mut lines),
+        }
+        for carried_out in told.environment.carried_out() {
+            if let Some(sent) = self.sent.pop_front() {
+                sent.lines(carried_out, &mut lines);
+            }
         }
         lines
+    }
+
+    /// What a policy sends by itself.
+    fn action(&mut self, told: &Told<'_>, lines: &mut Vec<Value>) {
+        let meanings = told.environment.topology().action_meanings();
+        let Some(meaning) = meanings.get(told.action).filter(|_| told.action != 0) else { return };
+        let (kind, target) = action_type(meaning);
+        let incident = self.open.iter().filter(|((_, name), _)| name == target);
+        let incident = incident.max_by_key(|(_, open)| open.severity).map(|(_, open)| open.id.clone());
+        let row = ActionRow {
+            id: action_id(self.tick, &kind, target),
+            incident_id: incident,
+            proposed_at_tick: self.tick,
+            target_id: target.to_owned(),
+            action_type: kind,
+            status: ActionStatus::Executed.name(),
+            reason: told.reason.clone(),
+        };
+        if told.legal {
+            self.send(told, row);
+        } else {
+            lines.push(row.rejected("it was not legal").line());
+        }
+    }
+
+    /// What a workflow has taken in or decided on since the last decision.
+    fn proposals(&mut self, told: &Told<'_>, history: &[ActionRecord], lines: &mut Vec<Value>) {
+        for (place, record) in history.iter().enumerate() {
+            match self.told.get_mut(place) {
+                Some(status) if *status == record.status => continue,
+                Some(status) => *status = record.status,
+                None => self.told.push(record.status),
+            }
+            let row = ActionRow {
+                id: record.id.clone(),
+                incident_id: record.incident_id.clone(),
+                proposed_at_tick: record.proposed_at_tick,
+                action_type: record.action_type.clone(),
+                target_id: record.target_id.clone(),
+                status: record.status.name(),
+                reason: Some(record.reason.clone()),
+            };
+            if record.status == ActionStatus::Executed { self.send(told, row) } else { lines.push(row.line()) }
+        }
+    }
+
+    fn send(&mut self, told: &Told<'_>, row: ActionRow) {
+        let scenario = told.environment.topology().scenario();
+        let delay = (scenario.actuation_delay_s / scenario.tick_s()).round() as u64;
+        self.sent.push_back(Sent { row, tick: self.tick, delay });
+    }
+
+    /// Rows of what was sent and has not had its effect by the episode's end.
+    pub fn end(&mut self) -> Vec<Value> {
+        let left = self.sent.drain(..);
+        left.map(|sent| ActionRow { status: ActionStatus::Approved.name(), ..sent.row }.line()).collect()
     }
 
     fn events(&mut self, told: &Told<'_>, lines: &mut Vec<Value>) {
@@ -119,7 +197,7 @@ impl Streams {
     }
 
     fn incident(&mut self, incident: &Incident) -> Value {
-        let id = format!("{}:{}:{}", incident.tick_id, incident.rule_name, incident.target);
+        let id = incident.id();
         let key = (incident.target_kind, incident.target.clone());
         let severity = u8::from(incident.severity);
         if incident.resolved {
@@ -129,25 +207,44 @@ impl Streams {
         } else if self.open.get(&key).is_none_or(|open| open.severity < severity) {
             self.open.insert(key, Open { id: id.clone(), severity });
         }
-        let mut line = json!({"subject": "ops.incidents", "id": id});
-        if let (Value::Object(line), Ok(Value::Object(fields))) = (&mut line, serde_json::to_value(incident)) {
-            line.extend(fields);
-        }
+        let mut line = with_subject("ops.incidents", incident);
+        line["id"] = json!(id);
         line
     }
 }
 
-/// An action's type, as the described system spells it, and its target.
-pub(super) fn typed(meaning: &str) -> (String, &str) {
-    let (verb, target) = meaning.trim_end_matches(')').split_once('(').unwrap_or((meaning, ""));
-    let kind = match verb {
-        "restart" => "RESTART_SERVICE".to_owned(),
-        "drain" => "DRAIN_NODE".to_owned(),
-        "return" => "RETURN_NODE".to_owned(),
-        "rebalance" => "REBALANCE_TRAFFIC".to_owned(),
-        _ => verb.to_uppercase().replace(' ', "_"),
-    };
-    (kind, target)
+impl Sent {
+    fn lines(self, carried_out: bool, lines: &mut Vec<Value>) {
+        if !carried_out {
+            return lines.push(self.row.rejected("no control plane was there to carry it out").line());
+        }
+        let command = json!({
+            "subject": "ops.commands", "action_id": self.row.id, "action_type": self.row.action_type,
+            "target_id": self.row.target_id, "tick_id": self.tick, "applied_at_tick": self.tick + self.delay,
+        });
+        lines.extend([self.row.line(), command]);
+    }
+}
+
+impl ActionRow {
+    /// The same, rejected; why comes after why it was proposed.
+    fn rejected(self, why: &str) -> Self {
+        let reason = self.reason.map_or_else(|| why.to_owned(), |reason| format!("{reason}; {why}"));
+        Self { status: ActionStatus::Rejected.name(), reason: Some(reason), ..self }
+    }
+
+    fn line(&self) -> Value {
+        with_subject("ops.actions", self)
+    }
+}
+
+/// A line of a subject with the fields of a row.
+fn with_subject(subject: &str, row: &impl Serialize) -> Value {
+    let mut line = json!({"subject": subject});
+    if let (Value::Object(line), Ok(Value::Object(fields))) = (&mut line, serde_json::to_value(row)) {
+        line.extend(fields);
+    }
+    line
 }
 
 /// The tick and the seconds since the episode's start.
@@ -170,18 +267,4 @@ fn short(value: f32) -> f64 {
 /// What a recording's header says of its streams: the metrics' names in the order of `values`.
 pub(super) fn header(topology: &Topology) -> Value {
     json!(topology.observation_names())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::typed;
-
-    #[test]
-    fn actions_have_the_described_systems_types() {
-        assert_eq!(typed("restart(auth)"), ("RESTART_SERVICE".to_owned(), "auth"));
-        assert_eq!(typed("scale up(auth)"), ("SCALE_UP".to_owned(), "auth"));
-        assert_eq!(typed("drain(a1)"), ("DRAIN_NODE".to_owned(), "a1"));
-        assert_eq!(typed("rebalance(all)"), ("REBALANCE_TRAFFIC".to_owned(), "all"));
-        assert_eq!(typed("page a human"), ("PAGE_A_HUMAN".to_owned(), ""));
-    }
 }

@@ -22,19 +22,19 @@ pub enum ActionStatus {
 /// A row of the actions table.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ActionRecord {
-    /// `<tick>:<action type>:<target>`, unique in its episode.
+    /// `<tick>:<action type>:<target>`, unique in its episode: [`action_id`](crate::action_id).
     pub id: String,
-    /// The incident that it answers, `<rule>:<target>:<tick>`; none where none is open.
+    /// The incident that it answers, as [`Incident::id`](crate::detector::Incident::id); none where none is open.
     pub incident_id: Option<String>,
     /// The tick at which it was proposed.
     pub proposed_at_tick: u64,
-    /// What is done, as `action_meanings()` spells it before the parenthesis, e.g. `scale up`.
+    /// What is done, as [`action_type`](crate::action_type) spells it, e.g. `SCALE_UP`.
     pub action_type: String,
     /// The service, node or zone that it is done to; empty for the whole cluster.
     pub target_id: String,
     /// How far it is.
     pub status: ActionStatus,
-    /// Why it was proposed; once it is rejected or expired, why that.
+    /// Why it was proposed; once it is rejected or expired, that with why after it.
     pub reason: String,
 }
 

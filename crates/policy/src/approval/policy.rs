@@ -5,10 +5,9 @@ use std::sync::Arc;
 use microcloud_core::Topology;
 use ndarray::ArrayView2;
 
-use super::{ApprovalConfig, ApprovalError, ApprovalQueue, Proposal};
+use super::{ActionRecord, ApprovalConfig, ApprovalError, ApprovalQueue, Proposal};
 use crate::{
-    Policy,
-    authority::parts,
+    Policy, action_type,
     detector::{Detector, DetectorState},
 };
 
@@ -76,12 +75,11 @@ impl ApprovalPolicy {
 
     /// The incident that an action answers: the gravest one on its target, or else the gravest one; its id and its words.
     fn incident(&self, row: &Row, action: usize) -> Option<(String, String)> {
-        let target = parts(self.topology.action_meanings().get(action)?).1.unwrap_or_default();
+        let target = action_type(self.topology.action_meanings().get(action)?).1;
         let incidents = self.detector.incidents(&row.detector);
         let open = incidents.iter().filter(|incident| !incident.resolved);
         let found = open.max_by_key(|incident| (incident.target == target, incident.severity))?;
-        let id = format!("{}:{}:{}", found.rule_name, found.target, found.tick_id);
-        Some((id, format!("{}: {}", found.title, found.description)))
+        Some((found.id(), format!("{}: {}", found.title, found.description)))
     }
 }
 
@@ -140,5 +138,9 @@ impl Policy for ApprovalPolicy {
 
     fn reason(&self, row: usize) -> Option<String> {
         self.rows.get(row)?.reason.clone()
+    }
+
+    fn action_history(&self, row: usize) -> Option<&[ActionRecord]> {
+        Some(self.queue(row)?.get_action_history())
     }
 }

@@ -5,10 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use microcloud_core::Topology;
 
 use super::{ActionRecord, ActionStatus, ApprovalError};
-use crate::{
-    authority::{Authority, parts},
-    nearest_name,
-};
+use crate::{action_id, action_type, authority::Authority, nearest_name};
 
 /// Who decides on pending actions.
 #[derive(Clone, Debug, PartialEq)]
@@ -125,9 +122,8 @@ impl ApprovalQueue {
         else {
             return Proposed::Nothing;
         };
-        let (action_type, target) = parts(meaning);
-        let target_id = target.unwrap_or_default();
-        let id = format!("{tick}:{action_type}:{target_id}");
+        let (kind, target) = action_type(meaning);
+        let id = action_id(tick, &kind, target);
         let same = self.open.iter().find(|&&place| self.details[place].0 == proposal.action);
         if let Some(&place) = same {
             return Proposed::Repeat(self.history[place].id.clone());
@@ -143,8 +139,8 @@ impl ApprovalQueue {
             id: id.clone(),
             incident_id: proposal.incident_id,
             proposed_at_tick: tick,
-            action_type: action_type.to_owned(),
-            target_id: target_id.to_owned(),
+            action_type: kind,
+            target_id: target.to_owned(),
             status: if cooling.is_some() { ActionStatus::Rejected } else { ActionStatus::Pending },
             reason: match cooling {
                 Some(since_s) => {
@@ -219,7 +215,7 @@ impl ApprovalQueue {
         Ok(())
     }
 
-    /// Rejects a pending action at a tick, for a reason.
+    /// Rejects a pending action at a tick, for a reason, which is put after why it was proposed.
     ///
     /// # Errors
     /// An id that no action has, or an action that is not pending.
@@ -260,7 +256,11 @@ impl ApprovalQueue {
 
     fn close(&mut self, place: usize, status: ActionStatus, reason: &str, now_s: f64) {
         self.set(place, status, now_s);
-        reason.clone_into(&mut self.history[place].reason);
+        let own = &mut self.history[place].reason;
+        if !own.is_empty() {
+            own.push_str("; ");
+        }
+        own.push_str(reason);
         self.open.retain(|&other| other != place);
     }
 }

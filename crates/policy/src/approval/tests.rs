@@ -6,9 +6,12 @@ use std::{collections::BTreeSet, sync::Arc};
 use microcloud_core::{Environment, Level, Scenario, Split, Topology};
 use ndarray::Array2;
 
-use super::{ActionStatus, ApprovalConfig, ApprovalError, ApprovalPolicy, ApprovalQueue, Approver, Proposal, Proposed};
+use super::{
+    ActionRecord, ActionStatus, ApprovalConfig, ApprovalError, ApprovalPolicy, ApprovalQueue, Approver, Proposal,
+    Proposed,
+};
 use crate::{
-    Planner, PlannerConfig, Policy, RandomPolicy, ThresholdRules, ThresholdRulesConfig,
+    Planner, PlannerConfig, Policy, RandomPolicy, ThresholdRules, ThresholdRulesConfig, action_type,
     authority::{Authority, AuthorityFile},
     detector::Detector,
 };
@@ -83,11 +86,8 @@ fn without_delay_and_with_everything_approved_it_is_the_bare_policy_on_whole_epi
             assert_eq!(history.len(), sent.len(), "the history is whole");
             some += sent.len();
             for (row, action) in history.iter().zip(sent) {
-                let meaning = match row.target_id.as_str() {
-                    "" => row.action_type.clone(),
-                    target => format!("{}({target})", row.action_type),
-                };
-                assert_eq!(meaning, topology.action_meanings()[action]);
+                let sent = action_type(&topology.action_meanings()[action]);
+                assert_eq!((row.action_type.clone(), row.target_id.as_str()), sent);
                 assert!(row.status == ActionStatus::Executed && !row.reason.is_empty(), "{row:?}");
             }
         }
@@ -100,7 +100,7 @@ fn without_delay_and_with_everything_approved_it_is_the_bare_policy_on_whole_epi
 fn a_delay_puts_off_the_same_action_by_as_many_seconds() -> Outcome {
     let mut queue = queue(ApprovalConfig { delay_s: 30.0, ..ApprovalConfig::default() })?;
     let Proposed::New(id) = queue.propose(100, proposal(1)) else { return Err("not new".into()) };
-    assert!(id.starts_with("100:restart:"), "{id}");
+    assert!(id.starts_with("100:RESTART_SERVICE:"), "{id}");
     for tick in (100..130).step_by(5) {
         queue.advance(tick);
         assert_eq!(queue.execute(tick, |_| true), None);
@@ -186,7 +186,7 @@ fn only_pending_actions_can_be_decided_on_and_once() -> Outcome {
     let Proposed::New(second) = queue.propose(0, proposal(2)) else { return Err("not new".into()) };
     queue.reject_action(&first, "a deployment is going on", 5)?;
     let row = queue.get_action_history()[0].clone();
-    assert_eq!((row.status, row.reason.as_str()), (ActionStatus::Rejected, "a deployment is going on"));
+    assert_eq!((row.status, row.reason.as_str()), (ActionStatus::Rejected, "test; a deployment is going on"));
     let error = queue.approve_action(&first, 5);
     assert_eq!(error, Err(ApprovalError::NotPending { id: first, status: "rejected" }));
     queue.approve_action(&second, 5)?;
@@ -214,7 +214,9 @@ fn an_approver_with_a_role_rejects_what_the_role_may_not_and_nothing_else_is_sen
     assert_eq!(count(ActionStatus::Executed), sent.iter().filter(|&&action| action != 0).count());
     assert!(count(ActionStatus::Executed) > 10 && count(ActionStatus::Rejected) > 10);
     for row in history.iter().filter(|row| row.status == ActionStatus::Rejected) {
-        assert!(row.action_type != "restart" && row.action_type != "scale up" && row.reason.contains("on-call"));
+        assert!(row.action_type != "RESTART_SERVICE" && row.action_type != "SCALE_UP");
+        let (first, last) = row.reason.split_once("; ").ok_or("why it was proposed is gone")?;
+        assert!(!first.is_empty() && last == "role `on-call` may not", "{}", row.reason);
     }
     Ok(())
 }
@@ -234,7 +236,8 @@ fn by_hand_nothing_is_sent_that_nobody_approved() -> Outcome {
     let mask = Array2::from_elem((1, topology.num_actions()), true);
     let mut action = [0];
     policy.act(seen.view(), mask.view(), &[false], &mut action);
-    assert_eq!(topology.action_meanings()[action[0]], format!("{}({})", approved.action_type, approved.target_id));
+    let sent = action_type(&topology.action_meanings()[action[0]]);
+    assert_eq!(sent, (approved.action_type.clone(), approved.target_id.as_str()));
     Ok(())
 }
 
@@ -242,17 +245,21 @@ fn by_hand_nothing_is_sent_that_nobody_approved() -> Outcome {
 fn proposals_name_their_incident_and_say_why() -> Outcome {
     let topology = spine()?;
     let mut policy = wrapped("threshold-rules", ApprovalConfig::default(), &topology)?;
-    let mut with_incident = 0;
+    let (mut with_incident, mut by_rule) = (0, 0);
     for level in topology.draw_levels(Split::Train, 6, 3, false) {
         play(&mut policy, &topology, level)?;
         let history = policy.queue(0).ok_or("no queue")?.get_action_history();
         for row in history.iter().filter(|row| row.incident_id.is_some()) {
             with_incident += 1;
-            let rule = row.incident_id.as_deref().and_then(|id| id.split(':').next()).ok_or("no rule")?;
-            assert!(row.reason.starts_with(rule), "{row:?}");
+            let target = row.incident_id.as_deref().and_then(|id| id.split(':').nth(1)).ok_or("no target")?;
+            assert!(target.contains('.') && !row.reason.is_empty(), "{row:?}");
         }
+        // The rules say themselves which of them acts.
+        let rules = ThresholdRulesConfig::default().rules;
+        let ruled = |row: &&ActionRecord| rules.iter().any(|rule| row.reason.starts_with(&rule.name));
+        by_rule += history.iter().filter(ruled).count();
     }
-    assert!(with_incident > 0);
+    assert!(with_incident > 0 && by_rule > 0, "{with_incident} {by_rule}");
     Ok(())
 }
 

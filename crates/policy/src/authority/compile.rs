@@ -54,6 +54,12 @@ pub enum AuthorityError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The file is not text.
+    #[error("{}: not a text file; a role is TOML in UTF-8", path.display())]
+    NotText {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file is no role.
     #[error("{}: {message}", path.display())]
     Toml {
@@ -140,20 +146,27 @@ impl Authority {
     }
 }
 
+impl AuthorityError {
+    /// The process exit code: 3 for a file that is not text, 2 for anything else.
+    pub fn exit_code(&self) -> u8 {
+        if matches!(self, Self::NotText { .. }) { 3 } else { 2 }
+    }
+}
+
 impl AuthorityFile {
     /// Reads a role file.
     ///
     /// # Errors
     /// A file that cannot be read or is no role.
     pub fn load(path: &Path) -> Result<Self, AuthorityError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|source| AuthorityError::Read { path: path.to_owned(), source })?;
+        let bytes = std::fs::read(path).map_err(|source| AuthorityError::Read { path: path.to_owned(), source })?;
+        let text = String::from_utf8(bytes).map_err(|_| AuthorityError::NotText { path: path.to_owned() })?;
         Self::from_toml(&text).map_err(|message| AuthorityError::Toml { path: path.to_owned(), message })
     }
 }
 
 /// The kind and the target of an action in words; some have no target.
-pub(crate) fn parts(meaning: &str) -> (&str, Option<&str>) {
+fn parts(meaning: &str) -> (&str, Option<&str>) {
     match meaning.split_once('(') {
         Some((kind, target)) => (kind, Some(target.strip_suffix(')').unwrap_or(target))),
         None => (meaning, None),

@@ -9,7 +9,6 @@ mod file;
 mod glob;
 mod policy;
 
-pub(crate) use compile::parts;
 pub use compile::{Authority, AuthorityError};
 pub use file::{AuthorityFile, Grant};
 pub use policy::{AuthorityPolicy, AuthorityState};

@@ -6,7 +6,7 @@ use microcloud_core::Topology;
 use ndarray::{Array2, ArrayView2};
 
 use super::Authority;
-use crate::Policy;
+use crate::{Policy, approval::ActionRecord};
 
 /// Seconds in which actions count against the hour's budget.
 const HOUR_S: f64 = 3_600.0;
@@ -112,5 +112,9 @@ impl Policy for AuthorityPolicy {
 
     fn reason(&self, row: usize) -> Option<String> {
         self.policy.reason(row)
+    }
+
+    fn action_history(&self, row: usize) -> Option<&[ActionRecord]> {
+        self.policy.action_history(row)
     }
 }

@@ -20,7 +20,7 @@ use crate::{
     detector::{Alarm, IncidentTarget},
     nearest_name,
     per_environment::Agent,
-    threshold_rules::{RulesAgent, RulesState, ThresholdRulesConfig, ThresholdRulesError, targets::value},
+    threshold_rules::{RulesAgent, RulesState, ThresholdRulesConfig, ThresholdRulesError, Why, targets::value},
 };
 
 /// The file that the default is read from.
@@ -101,6 +101,16 @@ pub struct BanditState {
     /// By target: when its last trial began.
     tried_s: Vec<f64>,
     judged: Vec<(usize, usize, f64)>,
+    why: Option<Reason>,
+}
+
+/// What made the bandit act.
+#[derive(Clone, Copy, Debug)]
+enum Reason {
+    /// An incident of this class on this target, and the place in [`ARMS`] of what was tried.
+    Incident { class: usize, target: IncidentTarget, arm: usize },
+    /// Calm.
+    Rules(Why),
 }
 
 /// An action, or waiting, whose outcome is not known yet.
@@ -319,6 +329,7 @@ impl Bandit {
             };
             state.trials.push(trial);
             if let Some(action) = actions[arm] {
+                state.why = Some(Reason::Incident { class, target: alarm.target, arm });
                 return Some(action);
             }
         }
@@ -336,6 +347,7 @@ impl Agent for Bandit {
             trials: Vec::new(),
             tried_s: vec![f64::NEG_INFINITY; self.rules.targets.len()],
             judged: Vec::new(),
+            why: None,
         }
     }
 
@@ -343,10 +355,29 @@ impl Agent for Bandit {
         self.rules.observe(&mut state.rules, observation);
         let now_s = self.rules.detector().time_s(state.rules.detector());
         self.judge(state, observation, now_s);
-        let answer = self.answer(state, observation, mask, now_s);
-        let action = answer.or_else(|| self.rules.tidy(&state.rules, observation, mask)).unwrap_or(0);
+        state.why = None;
+        let mut action = self.answer(state, observation, mask, now_s);
+        if action.is_none()
+            && let Some(chosen) = self.rules.tidied(&state.rules, observation, mask)
+        {
+            state.why = Some(Reason::Rules(chosen.why));
+            action = Some(chosen.action);
+        }
+        let action = action.unwrap_or(0);
         self.rules.note(&mut state.rules, action);
         action
+    }
+
+    fn reason(&self, state: &BanditState) -> Option<String> {
+        Some(match state.why? {
+            Reason::Rules(why) => self.rules.words(why),
+            Reason::Incident { class, target, arm } => {
+                let (name, tally) = (self.rules.targets.name(target), &state.tallies[class][arm]);
+                let on = if name.is_empty() { String::new() } else { format!(" on {name}") };
+                let mean = tally.successes / tally.trials.max(f64::MIN_POSITIVE);
+                format!("{}{on}: {} did {mean:.3} in past ones", self.class_name(class), ARM_NAMES[arm])
+            }
+        })
     }
 }
 

@@ -17,8 +17,8 @@ pub use shipped::calibrated_for;
 
 use crate::{
     per_environment::Agent,
-    scaler::{Scaler, ScalerConfig, ScalerError, ScalerState},
-    threshold_rules::{RulesAgent, RulesState, ThresholdRulesConfig, ThresholdRulesError},
+    scaler::{Scaler, ScalerConfig, ScalerError, ScalerState, Scaling},
+    threshold_rules::{RulesAgent, RulesState, ThresholdRulesConfig, ThresholdRulesError, Why},
 };
 
 /// What the search may set.
@@ -122,6 +122,15 @@ pub struct CalibratedAgent {
 pub struct CalibratedState {
     rules: RulesState,
     scaler: Option<ScalerState>,
+    why: Option<Chosen>,
+}
+
+/// What chose an action.
+#[derive(Clone, Copy, Debug)]
+enum Chosen {
+    Rules(Why),
+    /// The scaler, and the service that it acted on.
+    Scaler(Scaling),
 }
 
 impl CalibratedAgent {
@@ -144,12 +153,37 @@ impl CalibratedAgent {
 
     /// The action to take now; nothing changes.
     pub fn choose(&self, state: &CalibratedState, observation: &[f32], mask: &[bool]) -> usize {
-        let scaled = || self.scaler.as_ref()?.choose(state.scaler.as_ref()?, observation, mask);
-        self.rules
-            .answer(&state.rules, observation, mask)
-            .or_else(scaled)
-            .or_else(|| self.rules.tidy(&state.rules, observation, mask))
-            .unwrap_or(0)
+        self.pick(state, observation, mask).map_or(0, |(action, _)| action)
+    }
+
+    /// The action to take now and why, in words; nothing changes.
+    pub(crate) fn explained(
+        &self,
+        state: &CalibratedState,
+        observation: &[f32],
+        mask: &[bool],
+    ) -> (usize, Option<String>) {
+        let chosen = self.pick(state, observation, mask);
+        (chosen.map_or(0, |(action, _)| action), chosen.and_then(|(_, why)| self.words(why)))
+    }
+
+    fn words(&self, why: Chosen) -> Option<String> {
+        match why {
+            Chosen::Rules(why) => Some(self.rules.words(why)),
+            Chosen::Scaler(scaling) => self.scaler.as_ref().map(|scaler| scaler.words(scaling)),
+        }
+    }
+
+    fn pick(&self, state: &CalibratedState, observation: &[f32], mask: &[bool]) -> Option<(usize, Chosen)> {
+        let scaled = || {
+            let (action, scaling) = self.scaler.as_ref()?.pick(state.scaler.as_ref()?, observation, mask)?;
+            Some((action, Chosen::Scaler(scaling)))
+        };
+        let answer = self.rules.answer(&state.rules, observation, mask);
+        answer.map(|chosen| (chosen.action, Chosen::Rules(chosen.why))).or_else(scaled).or_else(|| {
+            let chosen = self.rules.tidied(&state.rules, observation, mask)?;
+            Some((chosen.action, Chosen::Rules(chosen.why)))
+        })
     }
 
     /// Notes that an action was sent after the last observation, so that cooldowns count from it.
@@ -162,13 +196,19 @@ impl Agent for CalibratedAgent {
     type State = CalibratedState;
 
     fn start(&self) -> CalibratedState {
-        CalibratedState { rules: self.rules.start(), scaler: self.scaler.as_ref().map(Scaler::start) }
+        CalibratedState { rules: self.rules.start(), scaler: self.scaler.as_ref().map(Scaler::start), why: None }
     }
 
     fn decide(&self, state: &mut CalibratedState, observation: &[f32], mask: &[bool]) -> usize {
         self.observe(state, observation);
-        let action = self.choose(state, observation, mask);
+        let chosen = self.pick(state, observation, mask);
+        state.why = chosen.map(|(_, why)| why);
+        let action = chosen.map_or(0, |(action, _)| action);
         self.note(state, action);
         action
+    }
+
+    fn reason(&self, state: &CalibratedState) -> Option<String> {
+        self.words(state.why?)
     }
 }

@@ -31,7 +31,7 @@ pub struct Incident {
 /// An incident as a table stores it: S1's columns and an id.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct IncidentRow {
-    /// `<rule_name>:<kind>.<target>:<tick_id>`, unique in an episode.
+    /// As [`Incident::id`].
     pub id: String,
     /// How grave it is, 1 to 4.
     pub severity: Severity,
@@ -50,10 +50,15 @@ pub struct IncidentRow {
 }
 
 impl Incident {
+    /// `<rule_name>:<kind>.<target>:<tick_id>`, unique in an episode and the same from opening to resolution.
+    pub fn id(&self) -> String {
+        format!("{}:{}.{}:{}", self.rule_name, self.target_kind, self.target, self.tick_id)
+    }
+
     /// The incident as a row of a table; the target is in its id and title.
     pub fn row(&self) -> IncidentRow {
         IncidentRow {
-            id: format!("{}:{}.{}:{}", self.rule_name, self.target_kind, self.target, self.tick_id),
+            id: self.id(),
             severity: self.severity,
             title: self.title.clone(),
             description: self.description.clone(),

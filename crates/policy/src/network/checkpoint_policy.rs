@@ -2,21 +2,23 @@
 
 use std::path::{Path, PathBuf};
 
-use ndarray::ArrayView2;
+use ndarray::{Array2, ArrayView2};
 
 use super::{
-    ActorCritic, CheckpointError, POLICY_FILE, PolicyFile, Workspace, counter_uniform, greedy, resolve, sample,
+    CheckpointError, Network, POLICY_FILE, PolicyFile, Workspace, counter_uniform, greedy, resolve, sample,
     schema_hash, verified_file,
 };
 use crate::Policy;
 
-/// Takes the legal action with the largest logit, or draws from the distribution where asked to.
+/// Takes the legal action with the largest logit or value, or draws from the distribution where asked to.
 #[derive(Debug)]
 pub struct CheckpointPolicy {
     name: String,
-    network: ActorCritic,
+    network: Network,
     origin: Option<Origin>,
     workspace: Workspace,
+    /// What is remembered, `[rows, state_size]`.
+    state: Array2<f32>,
     sampling: Option<Sampling>,
 }
 
@@ -101,8 +103,9 @@ impl CheckpointPolicy {
     }
 
     /// A greedy policy from a network that is already in memory.
-    pub fn from_network(name: impl Into<String>, network: ActorCritic) -> Self {
-        Self { name: name.into(), network, origin: None, workspace: Workspace::default(), sampling: None }
+    pub fn from_network(name: impl Into<String>, network: Network) -> Self {
+        let state = Array2::zeros((0, network.state_size()));
+        Self { name: name.into(), network, origin: None, workspace: Workspace::default(), state, sampling: None }
     }
 
     /// Draws actions from the distribution instead of taking the likeliest; equal seeds draw equally.
@@ -128,7 +131,7 @@ impl CheckpointPolicy {
     }
 
     /// The network.
-    pub fn network(&self) -> &ActorCritic {
+    pub fn network(&self) -> &Network {
         &self.network
     }
 }
@@ -142,10 +145,17 @@ impl Policy for CheckpointPolicy {
         &mut self,
         observations: ArrayView2<'_, f32>,
         action_masks: ArrayView2<'_, bool>,
-        _episode_starts: &[bool],
+        episode_starts: &[bool],
         actions: &mut [usize],
     ) {
-        let logits = self.network.logits(observations, &mut self.workspace);
+        if self.state.nrows() != actions.len() {
+            self.state = Array2::zeros((actions.len(), self.network.state_size()));
+        }
+        for (mut state, _) in self.state.rows_mut().into_iter().zip(episode_starts).filter(|(_, starts)| **starts) {
+            state.fill(0.0);
+        }
+        let evaluation = self.network.act(observations, self.state.view(), &mut self.workspace);
+        let logits = evaluation.actions;
         let rows = logits.rows().into_iter().zip(action_masks.rows()).zip(actions);
         for (index, ((logits, mask), action)) in rows.enumerate() {
             let logits = logits.to_slice().unwrap_or_default();
@@ -161,6 +171,9 @@ impl Policy for CheckpointPolicy {
                 None => greedy(logits, mask),
                 Some(Sampling { seed, calls }) => sample(logits, mask, counter_uniform(*seed, *calls, index as u64)).0,
             };
+        }
+        if let Some(next) = evaluation.next_state {
+            self.state.assign(&next);
         }
         if let Some(sampling) = &mut self.sampling {
             sampling.calls += 1;

@@ -1,4 +1,4 @@
-//! The file `policy.safetensors`: an actor-critic with its normaliser and what it was trained for.
+//! The file `policy.safetensors`: a network with its normaliser and what it was trained for.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,12 +6,10 @@ use std::path::Path;
 use ndarray::{Array1, Array2};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
-use super::{ActorCritic, CheckpointError, Layer, Normalizer, sha256_hex};
+use super::{CheckpointError, Layer, Network, NetworkSpec, Normalizer, graph, sha256_hex};
 
 /// The value of the header's `format` key.
-pub const POLICY_FORMAT: &str = "microcloud-policy/1";
-const ACTIVATION: &str = "relu";
-const MOST_LAYERS: usize = 64;
+pub const POLICY_FORMAT: &str = "microcloud-policy/2";
 
 /// Hex SHA-256 over the newline-joined names: equal where the same features, or actions, stand in the same order.
 pub fn schema_hash(names: &[String]) -> String {
@@ -22,7 +20,7 @@ pub fn schema_hash(names: &[String]) -> String {
 #[derive(Debug, Clone, PartialEq)]
 pub struct PolicyFile {
     /// The network.
-    pub network: ActorCritic,
+    pub network: Network,
     /// `ppo` or `dqn`.
     pub algo: String,
     /// The scenario that it was trained on.
@@ -40,12 +38,10 @@ impl PolicyFile {
     /// Only where the safetensors crate refuses the tensors.
     pub fn to_bytes(&self) -> Result<Vec<u8>, safetensors::SafeTensorError> {
         let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
-        for (part, layers) in [("actor", self.network.actor()), ("critic", self.network.critic())] {
-            for (index, layer) in layers.iter().enumerate() {
-                let shape = vec![layer.weight.nrows(), layer.weight.ncols()];
-                tensors.push((format!("{part}.{index}.weight"), shape, little_endian(layer.weight.iter())));
-                tensors.push((format!("{part}.{index}.bias"), vec![layer.bias.len()], little_endian(&layer.bias)));
-            }
+        for (shape, layer) in self.network.graph().layers.iter().zip(self.network.layers()) {
+            let dimensions = vec![shape.outputs, shape.inputs];
+            tensors.push((format!("{}.weight", shape.name), dimensions, little_endian(layer.weight.iter())));
+            tensors.push((format!("{}.bias", shape.name), vec![shape.outputs], little_endian(&layer.bias)));
         }
         let normalizer = self.network.normalizer();
         let size = vec![self.network.observation_size()];
@@ -56,11 +52,12 @@ impl PolicyFile {
             .iter()
             .map(|(name, shape, bytes)| Ok((name.as_str(), TensorView::new(Dtype::F32, shape.clone(), bytes)?)))
             .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()?;
+        let spec = serde_json::to_string(self.network.spec())?;
         let metadata = [
             ("format", POLICY_FORMAT),
             ("algo", &self.algo),
             ("scenario", &self.scenario),
-            ("activation", ACTIVATION),
+            ("network", &spec),
             ("observation_schema", &self.observation_schema),
             ("action_schema", &self.action_schema),
         ];
@@ -81,14 +78,15 @@ impl PolicyFile {
         let text = |key: &str| {
             metadata.get(key).cloned().ok_or_else(|| corrupt(format!("its header has no metadata key {key}")))
         };
-        for (key, wanted) in [("format", POLICY_FORMAT), ("activation", ACTIVATION)] {
-            let found = text(key)?;
-            if found != wanted {
-                return Err(corrupt(format!("{key} is {found:?}; allowed: {wanted:?}")));
-            }
+        let format = text("format")?;
+        if format != POLICY_FORMAT {
+            return Err(corrupt(format!("format is {format:?}; allowed: {POLICY_FORMAT:?}")));
         }
+        let spec: NetworkSpec = serde_json::from_str(&text("network")?)
+            .map_err(|error| corrupt(format!("its header's network: {error}")))?;
+        spec.validate().map_err(|reason| corrupt(format!("its header's network: {reason}")))?;
         let mut reader = TensorReader { tensors, read: 0 };
-        let read = reader.network().and_then(|network| {
+        let read = reader.network(spec).and_then(|network| {
             if reader.read == reader.tensors.len() {
                 Ok(network)
             } else {
@@ -111,29 +109,23 @@ struct TensorReader<'a> {
 }
 
 impl TensorReader<'_> {
-    fn network(&mut self) -> Result<ActorCritic, String> {
-        let actor = self.layers("actor")?;
-        let critic = self.layers("critic")?;
+    fn network(&mut self, spec: NetworkSpec) -> Result<Network, String> {
+        let layers = graph(&spec).layers.iter().map(|shape| self.layer(&shape.name)).collect::<Result<_, String>>()?;
         let mean = self.vector("normalizer.mean")?;
         let var = self.vector("normalizer.var")?;
         if var.iter().any(|&v| v < 0.0) {
             return Err("normalizer.var has a negative value".into());
         }
-        ActorCritic::new(actor, critic, Normalizer::new(mean, var))
+        Network::new(spec, layers, Normalizer::new(mean, var))
     }
 
-    fn layers(&mut self, part: &str) -> Result<Vec<Layer>, String> {
-        let mut layers = Vec::new();
-        while layers.len() < MOST_LAYERS && self.tensors.tensor(&format!("{part}.{}.weight", layers.len())).is_ok() {
-            let index = layers.len();
-            let (shape, values) = self.floats(&format!("{part}.{index}.weight"))?;
-            let &[rows, columns] = shape.as_slice() else {
-                return Err(format!("{part}.{index}.weight has the shape {shape:?} instead of [out, in]"));
-            };
-            let weight = Array2::from_shape_vec((rows, columns), values).map_err(|error| error.to_string())?;
-            layers.push(Layer { weight, bias: self.vector(&format!("{part}.{index}.bias"))? });
-        }
-        Ok(layers)
+    fn layer(&mut self, name: &str) -> Result<Layer, String> {
+        let (shape, values) = self.floats(&format!("{name}.weight"))?;
+        let &[rows, columns] = shape.as_slice() else {
+            return Err(format!("{name}.weight has the shape {shape:?} instead of [out, in]"));
+        };
+        let weight = Array2::from_shape_vec((rows, columns), values).map_err(|error| error.to_string())?;
+        Ok(Layer { weight, bias: self.vector(&format!("{name}.bias"))? })
     }
 
     fn vector(&mut self, name: &str) -> Result<Array1<f32>, String> {

@@ -86,6 +86,11 @@ impl Condition {
         }
     }
 
+    /// The condition as the file has it.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Whether callers show the symptom because of what they call: errors and latency travel up, load does not.
     pub(super) fn travels_up(&self) -> bool {
         self.kind == Kind::Service && (self.feature.starts_with("error") || self.feature.starts_with("p99"))

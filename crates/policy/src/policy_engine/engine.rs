@@ -50,6 +50,8 @@ pub struct EngineState {
     /// By check: when its policy last acted on its target.
     executed_s: Vec<f64>,
     history: Vec<Execution>,
+    /// The check that the last decision executed.
+    last: Option<usize>,
 }
 
 impl EngineState {
@@ -189,6 +191,7 @@ impl Agent for PolicyEngine {
             waiting: Vec::new(),
             executed_s: vec![f64::NEG_INFINITY; self.checks.len()],
             history: Vec::new(),
+            last: None,
         }
     }
 
@@ -199,10 +202,19 @@ impl Agent for PolicyEngine {
             state.next_evaluation_s += self.set.interval.max(self.decision_s);
             self.evaluate(state, observation, now_s);
         }
+        state.last = None;
         let Some((index, action)) = self.execute(state, observation, mask) else { return 0 };
+        state.last = Some(index);
         self.record(state, index, Some(action), now_s);
         self.set_cooldown(state, index, now_s);
         action
+    }
+
+    fn reason(&self, state: &EngineState) -> Option<String> {
+        let check = &self.checks[state.last?];
+        let (policy, name) = (&self.set.policies[check.policy], self.targets.name(check.target));
+        let on = if name.is_empty() { String::new() } else { format!(" on {name}") };
+        Some(format!("{}{on}: {}", policy.name, policy.condition.text()))
     }
 }
 

@@ -71,6 +71,18 @@ pub enum PolicyFileError {
         /// Why.
         source: std::io::Error,
     },
+    /// The path is a folder's.
+    #[error("{}: it is a folder; allowed: a YAML file of policies", .path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The file is not text.
+    #[error("{}: not a text file; policies are YAML in UTF-8", .path.display())]
+    NotText {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file is too large to be one.
     #[error("{}: {bytes} bytes; allowed: at most {LARGEST_BYTES}", .path.display())]
     TooLarge {
@@ -91,6 +103,13 @@ pub enum PolicyFileError {
     },
 }
 
+impl PolicyFileError {
+    /// The process exit code: 3 for a file that is not text, 2 for anything else.
+    pub fn exit_code(&self) -> u8 {
+        if matches!(self, Self::NotText { .. }) { 3 } else { 2 }
+    }
+}
+
 impl PolicySet {
     /// The policies of the baseline `policy-engine`, in `policies/reliability.yaml`.
     ///
@@ -106,11 +125,17 @@ impl PolicySet {
     /// A file that cannot be read or is too large, and whatever [`Self::from_yaml`] finds.
     pub fn read(path: &Path) -> Result<Self, PolicyFileError> {
         let unreadable = |source| PolicyFileError::Unreadable { path: path.to_owned(), source };
-        let bytes = fs::metadata(path).map_err(unreadable)?.len();
+        let about = fs::metadata(path).map_err(unreadable)?;
+        if about.is_dir() {
+            return Err(PolicyFileError::Folder { path: path.to_owned() });
+        }
+        let bytes = about.len();
         if bytes > LARGEST_BYTES {
             return Err(PolicyFileError::TooLarge { path: path.to_owned(), bytes });
         }
-        Self::from_yaml(&fs::read_to_string(path).map_err(unreadable)?, &path.display().to_string())
+        let text = String::from_utf8(fs::read(path).map_err(unreadable)?)
+            .map_err(|_| PolicyFileError::NotText { path: path.to_owned() })?;
+        Self::from_yaml(&text, &path.display().to_string())
     }
 
     /// The policies in a YAML text; `file` names it in messages.
@@ -154,6 +179,9 @@ impl PolicySet {
     pub(super) fn check(&self) -> Result<(), String> {
         if !(self.interval.is_finite() && self.interval > 0.0) {
             return Err(format!("interval = {}; allowed: above 0", self.interval));
+        }
+        if self.policies.is_empty() {
+            return Err("policies is empty; allowed: at least one".to_owned());
         }
         let mut names = std::collections::BTreeSet::new();
         for policy in &self.policies {
@@ -261,6 +289,7 @@ mod tests {
                 vec!["service `auth`", "is about no service"],
             ),
             (String::new(), vec!["x.yaml"]),
+            ("policies: []\n".to_owned(), vec!["x.yaml: policies is empty; allowed: at least one"]),
         ] {
             let message =
                 PolicySet::from_yaml(&text, "x.yaml").err().map(|error| error.to_string()).unwrap_or_default();

@@ -49,6 +49,16 @@ pub struct ScalerState {
     observations: u64,
     next_look_s: f64,
     services: Vec<Memory>,
+    /// What the last decision did.
+    why: Option<Scaling>,
+}
+
+/// A step towards a service's desired number of replicas.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Scaling {
+    service: usize,
+    current: f64,
+    desired: f64,
 }
 
 #[derive(Clone, Debug)]
@@ -100,13 +110,20 @@ impl Scaler {
             recommended: Vec::new(),
             desired: own.initial,
         };
-        ScalerState { observations: 0, next_look_s: 0.0, services: self.services.iter().map(memory).collect() }
+        ScalerState {
+            observations: 0,
+            next_look_s: 0.0,
+            services: self.services.iter().map(memory).collect(),
+            why: None,
+        }
     }
 
     /// Takes in an observation and answers with the action to take, if any.
     pub fn decide(&self, state: &mut ScalerState, observation: &[f32], mask: &[bool]) -> Option<usize> {
         self.observe(state, observation);
-        self.choose(state, observation, mask)
+        let chosen = self.pick(state, observation, mask);
+        state.why = chosen.map(|(_, scaling)| scaling);
+        chosen.map(|(action, _)| action)
     }
 
     /// Takes in an observation, once a decision: every series goes on, and where a look is due, so do recommendations.
@@ -131,27 +148,40 @@ impl Scaler {
     ///
     /// Those that lack replicas come first. A step that would go below the desired size is not taken.
     pub fn choose(&self, state: &ScalerState, observation: &[f32], mask: &[bool]) -> Option<usize> {
+        self.pick(state, observation, mask).map(|(action, _)| action)
+    }
+
+    /// As [`Self::choose`], with what it is for.
+    pub(crate) fn pick(&self, state: &ScalerState, observation: &[f32], mask: &[bool]) -> Option<(usize, Scaling)> {
         let legal = |action| self.topology.action_index(action).filter(|&index| mask.get(index) == Some(&true));
-        let mut up: Option<(f64, usize)> = None;
-        let mut down: Option<(f64, usize)> = None;
+        let mut up: Option<(f64, usize, Scaling)> = None;
+        let mut down: Option<(f64, usize, Scaling)> = None;
         for (index, (own, memory)) in self.services.iter().zip(&state.services).enumerate() {
             let service = ServiceId(index as u32);
             let current = own.replicas(observation).current;
             let step = (0.25 * current).round().max(1.0);
             let lacking = memory.desired / current.max(1.0);
+            let scaling = Scaling { service: index, current, desired: memory.desired };
             if memory.desired > current + 0.5 {
                 if let Some(action) = legal(Action::ScaleUp(service)).filter(|_| up.is_none_or(|best| lacking > best.0))
                 {
-                    up = Some((lacking, action));
+                    up = Some((lacking, action, scaling));
                 }
             } else if memory.desired < current - step + 0.5
                 && let Some(action) =
                     legal(Action::ScaleDown(service)).filter(|_| down.is_none_or(|best| lacking < best.0))
             {
-                down = Some((lacking, action));
+                down = Some((lacking, action, scaling));
             }
         }
-        up.or(down).map(|(_, action)| action)
+        up.or(down).map(|(_, action, scaling)| (action, scaling))
+    }
+
+    /// Why a step was taken, in words.
+    pub(crate) fn words(&self, scaling: Scaling) -> String {
+        let Scaling { service, current, desired } = scaling;
+        let name = self.topology.service_names().get(service).map_or("", String::as_str);
+        format!("{name} has {current} replicas and is to have {desired}")
     }
 
     /// Each service's desired number of replicas, in the topology's order.
@@ -223,6 +253,10 @@ impl Agent for Scaler {
 
     fn decide(&self, state: &mut ScalerState, observation: &[f32], mask: &[bool]) -> usize {
         Scaler::decide(self, state, observation, mask).unwrap_or(0)
+    }
+
+    fn reason(&self, state: &ScalerState) -> Option<String> {
+        state.why.map(|scaling| self.words(scaling))
     }
 }
 

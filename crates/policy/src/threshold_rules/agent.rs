@@ -6,7 +6,7 @@ use microcloud_core::{Action, Topology};
 
 use super::{Response, ThresholdRulesConfig, ThresholdRulesError, targets::Targets};
 use crate::{
-    detector::{Detector, DetectorState},
+    detector::{Alarm, Detector, DetectorState, IncidentTarget},
     nearest_name,
 };
 
@@ -33,6 +33,31 @@ pub struct RulesState {
     pub(super) alarmed_s: Vec<f64>,
     /// Whether traffic was shifted and not spread again since.
     pub(super) shifted: bool,
+    /// Why the last action was chosen.
+    pub(crate) why: Option<Why>,
+}
+
+/// Why the rules chose an action, without words: [`RulesAgent::words`] finds them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Why {
+    /// An incident that it answers: the rule's index, the target, and since when it is open.
+    Incident { rule: usize, target: IncidentTarget, since_s: f64 },
+    /// Nothing is wrong, and something is undone.
+    Quiet,
+}
+
+/// An action that the rules choose.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Choosing {
+    pub action: usize,
+    pub why: Why,
+}
+
+impl Choosing {
+    pub(super) fn answering(action: usize, alarm: &Alarm) -> Self {
+        let Alarm { rule, target, since_s, .. } = *alarm;
+        Self { action, why: Why::Incident { rule, target, since_s } }
+    }
 }
 
 impl RulesAgent {
@@ -70,13 +95,16 @@ impl RulesAgent {
             acted_s: vec![f64::NEG_INFINITY; self.targets.len()],
             alarmed_s: vec![f64::NEG_INFINITY; self.targets.len()],
             shifted: false,
+            why: None,
         }
     }
 
     /// Takes in an observation, chooses an action and notes it.
     pub fn decide(&self, state: &mut RulesState, observation: &[f32], mask: &[bool]) -> usize {
         self.observe(state, observation);
-        let action = self.choose(state, observation, mask);
+        let chosen = self.pick(state, observation, mask);
+        state.why = chosen.map(|chosen| chosen.why);
+        let action = chosen.map_or(0, |chosen| chosen.action);
         self.note(state, action);
         action
     }
@@ -92,7 +120,29 @@ impl RulesAgent {
 
     /// The action that the rules would take now; nothing changes.
     pub fn choose(&self, state: &RulesState, observation: &[f32], mask: &[bool]) -> usize {
-        self.answer(state, observation, mask).or_else(|| self.tidy(state, observation, mask)).unwrap_or(0)
+        self.pick(state, observation, mask).map_or(0, |chosen| chosen.action)
+    }
+
+    fn pick(&self, state: &RulesState, observation: &[f32], mask: &[bool]) -> Option<Choosing> {
+        self.answer(state, observation, mask).or_else(|| self.tidied(state, observation, mask))
+    }
+
+    /// What [`Self::tidy`] would undo, and that this is why.
+    pub(crate) fn tidied(&self, state: &RulesState, observation: &[f32], mask: &[bool]) -> Option<Choosing> {
+        self.tidy(state, observation, mask).map(|action| Choosing { action, why: Why::Quiet })
+    }
+
+    /// Why an action was chosen, in words.
+    pub(crate) fn words(&self, why: Why) -> String {
+        match why {
+            Why::Incident { rule, target, since_s } => {
+                let (rule, name) = (&self.detector.rules()[rule], self.targets.name(target));
+                let on = if name.is_empty() { String::new() } else { format!(" on {name}") };
+                let (metric, sign, threshold) = (&rule.metric_name, rule.operator.sign(), rule.threshold);
+                format!("{}{on}: {metric} {sign} {threshold} since {since_s} s", rule.name)
+            }
+            Why::Quiet => "no incident for long enough to undo what was done".to_owned(),
+        }
     }
 
     /// Notes that an action was sent after the last observation, so that cooldowns count from it.

@@ -2,12 +2,12 @@
 
 use std::cmp::Reverse;
 
-use super::{HostRank, Order, RulesAgent, RulesState};
+use super::{HostRank, Order, RulesAgent, RulesState, agent::Choosing};
 use crate::detector::{Alarm, IncidentTarget, Severity};
 
 impl RulesAgent {
     /// The action that answers the worst incident, or the next one where that has none left and falling through is on.
-    pub(crate) fn answer(&self, state: &RulesState, observation: &[f32], mask: &[bool]) -> Option<usize> {
+    pub(crate) fn answer(&self, state: &RulesState, observation: &[f32], mask: &[bool]) -> Option<Choosing> {
         let now_s = self.detector.time_s(&state.detector);
         let mut alarms: Vec<Alarm> = self
             .detector
@@ -79,7 +79,7 @@ impl RulesAgent {
         culprit: IncidentTarget,
         observation: &[f32],
         mask: &[bool],
-    ) -> Option<usize> {
+    ) -> Option<Choosing> {
         let now_s = self.detector.time_s(&state.detector);
         let settling = |target| now_s - state.acted_s[self.targets.place(target)] < self.config.choice.settle_s;
         if settling(culprit) {
@@ -95,7 +95,7 @@ impl RulesAgent {
                 let aimed_at = self.targets.of_action(action).map(|(_, target)| target);
                 let cooling = now_s - state.sent_s[action] < response.cooldown_s;
                 if !cooling && !aimed_at.is_some_and(settling) {
-                    return Some(action);
+                    return Some(Choosing::answering(action, alarm));
                 }
             }
         }

@@ -16,6 +16,7 @@ use microcloud_core::Topology;
 use ndarray::ArrayView2;
 use thiserror::Error;
 
+pub(crate) use agent::Why;
 pub use agent::{RulesAgent, RulesState};
 pub use config::{Choice, HostRank, Order, Quiet, Remedy, Response, ThresholdRulesConfig};
 
@@ -66,6 +67,10 @@ impl Agent for RulesAgent {
     fn decide(&self, state: &mut RulesState, observation: &[f32], mask: &[bool]) -> usize {
         self.decide(state, observation, mask)
     }
+
+    fn reason(&self, state: &RulesState) -> Option<String> {
+        state.why.map(|why| self.words(why))
+    }
 }
 
 impl Policy for ThresholdRules {
@@ -81,6 +86,10 @@ impl Policy for ThresholdRules {
         actions: &mut [usize],
     ) {
         act_by_row(&*self.agent, &mut self.states, observations, action_masks, episode_starts, actions);
+    }
+
+    fn reason(&self, row: usize) -> Option<String> {
+        self.agent.reason(self.states.get(row)?)
     }
 }
 

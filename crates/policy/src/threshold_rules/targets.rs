@@ -133,6 +133,11 @@ impl Targets {
         }
     }
 
+    /// A target's name; empty for the cluster.
+    pub fn name(&self, target: IncidentTarget) -> &str {
+        target.name(&self.topology)
+    }
+
     pub fn services(&self) -> impl Iterator<Item = ServiceId> {
         (0..self.callees.len() as u32).map(ServiceId)
     }

@@ -1,12 +1,14 @@
 //! What a run is configured by: built-in values, then a TOML file, then flags, then `--set`.
 
+mod dqn;
 mod ppo;
 mod ranges;
 mod resolve;
 
 use serde::{Deserialize, Serialize};
 
-pub use ppo::PpoConfig;
+pub use dqn::DqnConfig;
+pub use ppo::{NetworkBody, PpoConfig};
 pub use resolve::ConfigSources;
 
 use crate::error::TrainError;
@@ -14,7 +16,7 @@ use crate::error::TrainError;
 /// Environment steps of a run that names no other number.
 pub const DEFAULT_TOTAL_TIMESTEPS: u64 = 12_000_000;
 /// Algorithms that can be trained.
-pub const ALGORITHMS: [&str; 1] = ["ppo"];
+pub const ALGORITHMS: [&str; 2] = ["dqn", "ppo"];
 
 /// A whole run's configuration, as `config.toml` holds it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,7 +24,7 @@ pub const ALGORITHMS: [&str; 1] = ["ppo"];
 pub struct TrainConfig {
     /// Name of a built-in scenario, or path of a scenario file.
     pub scenario: String,
-    /// `ppo`.
+    /// `ppo` or `dqn`.
     pub algo: String,
     /// Decides initial weights, levels, sampled actions and the order of samples.
     pub seed: u64,
@@ -42,6 +44,8 @@ pub struct TrainConfig {
     pub final_control_episodes: usize,
     /// Hyper-parameters of PPO.
     pub ppo: PpoConfig,
+    /// Hyper-parameters of DQN.
+    pub dqn: DqnConfig,
 }
 
 impl Default for TrainConfig {
@@ -58,6 +62,7 @@ impl Default for TrainConfig {
             final_episodes: 200,
             final_control_episodes: 50,
             ppo: PpoConfig::default(),
+            dqn: DqnConfig::default(),
         }
     }
 }
@@ -65,7 +70,7 @@ impl Default for TrainConfig {
 impl TrainConfig {
     /// The whole configuration as TOML that reads back equal.
     pub fn to_toml(&self) -> String {
-        toml::to_string(self).expect("a configuration is numbers, strings and one table")
+        toml::to_string(self).expect("a configuration is numbers, strings and two tables")
     }
 
     /// Refuses values that no run can have, naming key, value and what is allowed.
@@ -73,9 +78,6 @@ impl TrainConfig {
     /// # Errors
     /// [`TrainError::Usage`] for the first such value.
     pub fn validate(&self) -> Result<(), TrainError> {
-        if self.algo == "dqn" {
-            return Err(TrainError::Usage("algo: dqn is not available yet; allowed: ppo".into()));
-        }
         if !ALGORITHMS.contains(&self.algo.as_str()) {
             return Err(TrainError::Usage(format!(
                 "algo: {:?} is unknown; allowed: {}",

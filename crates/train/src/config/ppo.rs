@@ -1,6 +1,20 @@
 //! The hyper-parameters of PPO.
 
+use microcloud_policy::network::Activation;
 use serde::{Deserialize, Serialize};
+
+/// Which layers the outputs of a network share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NetworkBody {
+    /// None.
+    #[default]
+    Separate,
+    /// All hidden ones.
+    Shared,
+    /// All, with one encoder for all services, so that it fits any number of them.
+    Services,
+}
 
 /// PPO's hyper-parameters, named as in CleanRL.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,6 +38,8 @@ pub struct PpoConfig {
     pub update_epochs: usize,
     /// Clipping of the probability ratio, and of the value's change.
     pub clip_coef: f64,
+    /// Whether that falls linearly to zero over the run.
+    pub anneal_clip: bool,
     /// Whether advantages are normalised per minibatch.
     pub norm_adv: bool,
     /// Whether the value's loss is clipped.
@@ -37,7 +53,13 @@ pub struct PpoConfig {
     /// Divergence beyond which the remaining epochs of an update are skipped; none never skips.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target_kl: Option<f64>,
-    /// Sizes of the hidden layers of actor and critic.
+    /// Which layers actor and critic share.
+    pub network: NetworkBody,
+    /// What hidden layers apply: `relu` or `tanh`.
+    pub activation: Activation,
+    /// Units of a gated recurrent layer behind the first hidden one; 0 remembers nothing.
+    pub memory: usize,
+    /// Sizes of the hidden layers.
     pub hidden: Vec<usize>,
     /// Probability of the no-op before anything is learned; 0 makes all actions equally likely.
     pub no_op_prior: f64,
@@ -59,12 +81,16 @@ impl Default for PpoConfig {
             num_minibatches: 4,
             update_epochs: 4,
             clip_coef: 0.2,
+            anneal_clip: false,
             norm_adv: true,
             clip_vloss: true,
             ent_coef: 0.001,
             vf_coef: 0.5,
             max_grad_norm: 0.5,
             target_kl: None,
+            network: NetworkBody::Separate,
+            activation: Activation::Relu,
+            memory: 0,
             hidden: vec![128, 128],
             no_op_prior: 0.9,
             norm_obs: true,

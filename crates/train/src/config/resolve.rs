@@ -14,6 +14,8 @@ use crate::error::TrainError;
 const OPTIONAL_KEYS: [&str; 1] = ["ppo.target_kl"];
 /// Keys that may differ between a run and its resumption, because training does not depend on them.
 const FREE_KEYS: [&str; 3] = ["threads", "final_episodes", "final_control_episodes"];
+/// Stands for the `num_envs` of the algorithm that the sources choose.
+const NUM_ENVS: &str = "num_envs";
 
 /// What the names of variables that set a value begin with.
 const VARIABLES: &str = "MICROCLOUD_TRAIN_";
@@ -96,7 +98,7 @@ impl ConfigSources {
 
     fn add(&mut self, key: &str, value: Value, origin: String) -> Result<(), TrainError> {
         let known = known_keys();
-        if !known.iter().any(|known| known == key) {
+        if key != NUM_ENVS && !known.iter().any(|known| known == key) {
             let mut message = format!("{origin}: there is no key {key:?}");
             match nearest(key, &known) {
                 Some(nearest) => message.push_str(&format!("; the nearest is {nearest:?}")),
@@ -108,11 +110,26 @@ impl ConfigSources {
         Ok(())
     }
 
-    /// The configuration that built-in values and these sources make, later ones first.
+    /// The configuration that built-in values and these sources make, later ones first; `num_envs` is that of the algorithm.
     ///
     /// # Errors
     /// [`TrainError::Usage`] where a value has the wrong type or is out of range.
     pub fn resolve(&self) -> Result<TrainConfig, TrainError> {
+        let algo = self.entries.iter().rfind(|(_, key, _)| key == "algo").and_then(|(_, _, value)| value.as_str());
+        self.with_num_envs_of(algo.unwrap_or(&TrainConfig::default().algo)).resolve_keys()
+    }
+
+    /// The same with `num_envs` under the name that it has for an algorithm.
+    fn with_num_envs_of(&self, algo: &str) -> Self {
+        let table = if algo == "dqn" { "dqn" } else { "ppo" };
+        let mut named = self.clone();
+        for (_, key, _) in named.entries.iter_mut().filter(|(_, key, _)| key == NUM_ENVS) {
+            *key = format!("{table}.{NUM_ENVS}");
+        }
+        named
+    }
+
+    fn resolve_keys(&self) -> Result<TrainConfig, TrainError> {
         let mut table = default_table();
         for (origin, key, value) in &self.entries {
             set(&mut table, key, value.clone());
@@ -152,7 +169,7 @@ impl ConfigSources {
         let mut resumed = Self::default();
         resumed.add_toml(&saved.to_toml(), &run.join("config.toml").display().to_string())?;
         let before = resumed.entries.clone();
-        for (origin, key, value) in &self.entries {
+        for (origin, key, value) in &self.with_num_envs_of(&saved.algo).entries {
             let saved = before.iter().find(|(_, known, _)| known == key).map(|(_, _, value)| value);
             if FREE_KEYS.contains(&key.as_str()) {
                 resumed.entries.push((origin.clone(), key.clone(), value.clone()));
@@ -285,9 +302,43 @@ mod tests {
         let not_a_number = message("[ppo]\nlearning_rate = nan", &[]);
         assert!(not_a_number.starts_with("x.toml: ppo.learning_rate = NaN; allowed: 1e-12 to "), "{not_a_number}");
         assert!(message("", &["ppo.gamma=0.9\nseed = 2"]).contains("line break"));
-        assert!(message("", &["algo=dqn"]).contains("not available yet; allowed: ppo"));
+        assert!(message("", &["algo=dnq"]).contains("unknown; allowed: dqn, ppo"));
         assert!(message("", &["seed=-1"]).contains("allowed: 0 to 4294967295"));
         assert!(message("seed = ", &[]).contains("line 1"));
+    }
+
+    #[test]
+    fn num_envs_is_that_of_the_chosen_algorithm_whatever_the_order() {
+        let num_envs = |file: &str, assignments: &[&str]| {
+            let mut sources = ConfigSources::default();
+            sources.add_toml(file, "x.toml").unwrap();
+            assignments.iter().for_each(|assignment| sources.add_assignment(assignment).unwrap());
+            sources.resolve().map(|config| (config.ppo.num_envs, config.dqn.num_envs))
+        };
+        let (ppo, dqn) = (TrainConfig::default().ppo.num_envs, TrainConfig::default().dqn.num_envs);
+        assert_eq!(num_envs("", &["num_envs=3"]).unwrap(), (3, dqn));
+        assert_eq!(num_envs("", &["num_envs=3", "ppo.num_envs=5"]).unwrap(), (5, dqn));
+        assert_eq!(num_envs("", &["num_envs=3", "algo=dqn"]).unwrap(), (ppo, 3));
+        let message = resolved("", &["num_envs=0"]).unwrap_err().to_string();
+        assert_eq!(message, "--set num_envs=0: ppo.num_envs = 0; allowed: 1 to 65536");
+        let message = resolved("", &["num_envs=many"]).unwrap_err().to_string();
+        assert!(message.starts_with("--set num_envs=many: ppo.num_envs: "), "{message}");
+        let mut sources = ConfigSources::default();
+        sources.add_assignment("num_envs=3").unwrap();
+        let saved = resolved("", &["num_envs=3"]).unwrap();
+        assert_eq!(sources.resume(&saved, Path::new("r")).unwrap(), saved);
+        assert!(sources.resume(&TrainConfig::default(), Path::new("r")).is_err());
+    }
+
+    #[test]
+    fn a_replay_that_cannot_hold_one_complete_transition_is_refused() {
+        let message = resolved("", &["dqn.num_envs=10", "dqn.n_step=4", "dqn.buffer_size=49"]).unwrap_err().to_string();
+        assert!(message.starts_with("--set dqn.buffer_size=49: dqn.buffer_size = 49; allowed: 50 to "), "{message}");
+        resolved("", &["dqn.num_envs=10", "dqn.n_step=4", "dqn.buffer_size=50"]).unwrap();
+        let message = resolved("", &["dqn.gradient_step=4"]).unwrap_err().to_string();
+        assert!(message.contains("\"dqn.gradient_steps\""), "{message}");
+        let message = resolved("", &["dqn.hidden=[]"]).unwrap_err().to_string();
+        assert!(message.starts_with("--set dqn.hidden=[]: dqn.hidden = []; allowed: 1 to 8 sizes"), "{message}");
     }
 
     #[test]

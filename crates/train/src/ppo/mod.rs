@@ -1,9 +1,10 @@
 //! Proximal policy optimisation (Schulman et al., 2017), with CleanRL's names and semantics.
 
-mod adam;
-mod shard;
+mod learner;
+mod loss;
 mod update;
+mod worker;
 
-pub use adam::{Adam, Moments};
-pub use shard::{Shard, ShardResult};
+pub use learner::PpoLearner;
+pub use loss::{LossSums, Sample};
 pub use update::{Ppo, UpdateDiagnostics};

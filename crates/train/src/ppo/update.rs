@@ -1,26 +1,30 @@
-//! One PPO update: epochs of minibatches, each minibatch split into a fixed number of shards for our own threads.
+//! One PPO update: epochs of minibatches, each minibatch split into parts for our own threads.
 
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use super::{Adam, Shard, ShardResult};
+use super::loss::LossSums;
+use super::worker::{Minibatch, Worker};
 use crate::config::PpoConfig;
 use crate::error::TrainError;
-use crate::parameters::Parameters;
+use crate::kernel::{BLOCK_ROWS, Layout};
+use crate::optimizer::Adam;
 use crate::random::{Purpose, RandomStream};
 use crate::rollout::Rollout;
 
-/// A minibatch is split into this many shards whatever the number of threads, so that sums have one order.
-const SHARDS: usize = 4;
-/// Fewer samples than this are not worth a shard of their own.
-const LEAST_ROWS_PER_SHARD: usize = 64;
+/// A minibatch is split into at most this many parts whatever the number of threads, so that sums have one order.
+const MOST_PARTS: usize = 16;
+/// Fewer environments than this are not worth a part of their own.
+const LEAST_SEQUENCES: usize = 8;
 
 /// The learner: parameters, their optimizer and the threads that compute gradients.
 pub struct Ppo {
     config: PpoConfig,
-    parameters: Parameters,
+    layout: Layout,
+    parameters: Vec<f32>,
     optimizer: Adam,
-    threads: Option<ThreadPool>,
+    workers: Vec<Worker>,
+    threads: ThreadPool,
 }
 
 /// Means over an update's minibatches, named as CleanRL names them.
@@ -45,24 +49,24 @@ pub struct UpdateDiagnostics {
 }
 
 impl Ppo {
-    /// A learner that computes on `threads` threads; one means the calling thread.
+    /// A learner that computes on `threads` threads.
     ///
     /// # Errors
     /// [`TrainError::Threads`] where the system refuses the threads.
-    pub fn new(config: PpoConfig, parameters: Parameters, threads: usize) -> Result<Self, TrainError> {
+    pub fn new(config: PpoConfig, layout: Layout, parameters: Vec<f32>, threads: usize) -> Result<Self, TrainError> {
         let pool = ThreadPoolBuilder::new().num_threads(threads).thread_name(|index| format!("learner-{index}"));
-        let pool = (threads > 1).then(|| pool.build()).transpose();
-        let optimizer = Adam::new(parameters.tensors().count());
-        Ok(Self {
-            config,
-            parameters,
-            optimizer,
-            threads: pool.map_err(|error| TrainError::Threads { threads, reason: error.to_string() })?,
-        })
+        let pool = pool.build().map_err(|error| TrainError::Threads { threads, reason: error.to_string() })?;
+        let optimizer = Adam::new(parameters.len());
+        Ok(Self { config, layout, parameters, optimizer, workers: Vec::new(), threads: pool })
     }
 
-    /// The trainable tensors.
-    pub fn parameters(&self) -> &Parameters {
+    /// Where the parameters of each layer stand.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The weights and biases.
+    pub fn parameters(&self) -> &[f32] {
         &self.parameters
     }
 
@@ -72,11 +76,11 @@ impl Ppo {
     }
 
     /// Replaces parameters and optimizer, e.g. by saved ones.
-    pub fn restore(&mut self, parameters: Parameters, optimizer: Adam) {
+    pub fn restore(&mut self, parameters: Vec<f32>, optimizer: Adam) {
         (self.parameters, self.optimizer) = (parameters, optimizer);
     }
 
-    /// Improves the policy on a rollout whose advantages are computed.
+    /// Improves the policy on a rollout whose advantages are computed; `clip_coef` stands for the configuration's.
     ///
     /// # Errors
     /// What was found not to be finite.
@@ -84,27 +88,32 @@ impl Ppo {
         &mut self,
         rollout: &Rollout,
         learning_rate: f64,
+        clip_coef: f64,
         seed: u64,
         iteration: u64,
     ) -> Result<UpdateDiagnostics, String> {
-        let mut rows: Vec<usize> = (0..rollout.rows()).collect();
-        let minibatch_rows = rollout.rows().div_ceil(self.config.num_minibatches);
+        self.config.clip_coef = clip_coef;
+        // With memory, samples go together by environment.
+        let sequences = self.layout.spec().memory > 0;
+        let mut items: Vec<usize> = (0..if sequences { rollout.num_envs } else { rollout.rows() }).collect();
+        let in_minibatch = items.len().div_ceil(self.config.num_minibatches.min(items.len()));
+        let mut advantages = rollout.advantages.clone();
         let mut totals = UpdateDiagnostics::default();
         let mut minibatches = 0.0;
         for epoch in 0..self.config.update_epochs {
             let index = iteration * self.config.update_epochs as u64 + epoch as u64;
-            RandomStream::new(seed, Purpose::Shuffle, index).shuffle(&mut rows);
-            for minibatch in rows.chunks(minibatch_rows) {
-                let advantages = self.advantages(rollout, minibatch);
-                let shards = self.shards(rollout, minibatch, &advantages);
-                let diagnostics = self.diagnose(rollout, minibatch, &advantages, &shards);
-                let gradients = sum_in_order(shards);
-                let norm =
-                    self.optimizer.step(&mut self.parameters, gradients, learning_rate, self.config.max_grad_norm);
-                if !norm.is_finite() {
-                    return Err("the gradient's norm".into());
+            RandomStream::new(seed, Purpose::Shuffle, index).shuffle(&mut items);
+            for items in items.chunks(in_minibatch) {
+                if self.config.norm_adv {
+                    normalize(rollout, items, sequences, &mut advantages);
                 }
-                totals.add(diagnostics);
+                let samples = items.len() * if sequences { rollout.num_steps } else { 1 };
+                let sums = self.gradients(rollout, items, &advantages, samples);
+                let norm = self.step(learning_rate);
+                if !norm.is_finite() {
+                    return Err(self.not_finite());
+                }
+                totals.add(sums, samples as f64);
                 totals.grad_norm += norm;
                 minibatches += 1.0;
             }
@@ -116,77 +125,94 @@ impl Ppo {
         Ok(totals.divided_by(minibatches))
     }
 
-    fn advantages(&self, rollout: &Rollout, minibatch: &[usize]) -> Vec<f32> {
-        let mut advantages: Vec<f32> = minibatch.iter().map(|&row| rollout.advantages[row]).collect();
-        if self.config.norm_adv && advantages.len() > 1 {
-            let count = advantages.len() as f64;
-            let mean = advantages.iter().map(|&a| f64::from(a)).sum::<f64>() / count;
-            let squares = advantages.iter().map(|&a| (f64::from(a) - mean).powi(2)).sum::<f64>();
-            let deviation = (squares / (count - 1.0)).sqrt() + 1e-8;
-            advantages.iter_mut().for_each(|a| *a = ((f64::from(*a) - mean) / deviation) as f32);
+    /// The gradients of the mean loss over a whole rollout whose advantages are taken as they are, laid out as the parameters.
+    pub fn gradients_of(&mut self, rollout: &Rollout) -> Vec<f32> {
+        let sequences = self.layout.spec().memory > 0;
+        let items: Vec<usize> = (0..if sequences { rollout.num_envs } else { rollout.rows() }).collect();
+        self.gradients(rollout, &items, &rollout.advantages, rollout.rows());
+        let mut sum = vec![0.0; self.parameters.len()];
+        for worker in &self.workers {
+            sum.iter_mut().zip(&worker.gradients).for_each(|(sum, gradient)| *sum += gradient);
         }
-        advantages
+        sum
     }
 
-    fn shards(&self, rollout: &Rollout, minibatch: &[usize], advantages: &[f32]) -> Vec<ShardResult> {
-        let shards = (minibatch.len() / LEAST_ROWS_PER_SHARD).clamp(1, SHARDS);
-        let rows = minibatch.len().div_ceil(shards);
-        let compute = |(rows, advantages): (&[usize], &[f32])| {
-            Shard::gather(rollout, rows, advantages).gradients(&self.parameters, &self.config, minibatch.len())
+    /// Leaves every part's gradients in its worker, and gives the sums over all samples.
+    fn gradients(&mut self, rollout: &Rollout, items: &[usize], advantages: &[f32], samples: usize) -> LossSums {
+        let needed = self.layout.needed();
+        let minibatch = Minibatch {
+            layout: &self.layout,
+            needed: &needed,
+            parameters: &self.parameters,
+            config: &self.config,
+            rollout,
+            advantages,
+            scale: 1.0 / samples as f32,
         };
-        match &self.threads {
-            Some(pool) => pool.install(|| {
-                let parts = minibatch.par_chunks(rows).zip(advantages.par_chunks(rows));
-                parts.map(compute).collect()
-            }),
-            None => minibatch.chunks(rows).zip(advantages.chunks(rows)).map(compute).collect(),
+        let sequences = minibatch.layout.spec().memory > 0;
+        let least = if sequences { LEAST_SEQUENCES } else { BLOCK_ROWS };
+        let in_part = items.len().div_ceil(MOST_PARTS).next_multiple_of(least);
+        self.workers.resize_with(items.len().div_ceil(in_part), Worker::default);
+        let work = |(worker, items): (&mut Worker, &[usize])| {
+            if sequences { worker.sequences(&minibatch, items) } else { worker.rows(&minibatch, items) }
+        };
+        let parts = (&mut self.workers, items);
+        if parts.0.len() > 1 {
+            self.threads.install(|| parts.0.par_iter_mut().zip(parts.1.par_chunks(in_part)).for_each(work));
+        } else {
+            parts.0.iter_mut().zip(parts.1.chunks(in_part)).for_each(work);
         }
+        self.workers.iter().fold(LossSums::default(), |mut sums, worker| {
+            sums += worker.sums;
+            sums
+        })
     }
 
-    fn diagnose(
-        &self,
-        rollout: &Rollout,
-        minibatch: &[usize],
-        advantages: &[f32],
-        shards: &[ShardResult],
-    ) -> UpdateDiagnostics {
-        let clip = f64::from(self.config.clip_coef as f32);
-        let log_probs = shards.iter().flat_map(|shard| &shard.log_probs);
-        let entropies = shards.iter().flat_map(|shard| &shard.entropies);
-        let values = shards.iter().flat_map(|shard| &shard.values);
-        let mut sums = UpdateDiagnostics::default();
-        for ((((&row, &advantage), &log_prob), &entropy), &value) in
-            minibatch.iter().zip(advantages).zip(log_probs).zip(entropies).zip(values)
-        {
-            let (advantage, value) = (f64::from(advantage), f64::from(value));
-            let log_ratio = f64::from(log_prob) - f64::from(rollout.log_probs[row]);
-            let ratio = log_ratio.exp();
-            let target = f64::from(rollout.returns[row]);
-            let mut error = (value - target).powi(2);
-            if self.config.clip_vloss {
-                let old = f64::from(rollout.values[row]);
-                error = error.max((old + (value - old).clamp(-clip, clip) - target).powi(2));
-            }
-            sums.value_loss += 0.5 * error;
-            sums.policy_loss -= (ratio * advantage).min(ratio.clamp(1.0 - clip, 1.0 + clip) * advantage);
-            sums.entropy += f64::from(entropy);
-            sums.old_approx_kl -= log_ratio;
-            sums.approx_kl += ratio - 1.0 - log_ratio;
-            sums.clipfrac += f64::from(u8::from((ratio - 1.0).abs() > clip));
+    fn step(&mut self, learning_rate: f64) -> f64 {
+        let mut gradients: Vec<&mut [f32]> =
+            self.workers.iter_mut().map(|worker| worker.gradients.as_mut_slice()).collect();
+        let (optimizer, parameters) = (&mut self.optimizer, &mut self.parameters);
+        let most = self.config.max_grad_norm;
+        self.threads.install(|| optimizer.step(parameters, &mut gradients, learning_rate, most))
+    }
+
+    /// Names the tensor that is not finite, or whose gradient is not.
+    fn not_finite(&self) -> String {
+        let broken = self.layout.not_finite(&self.parameters);
+        let of_gradient = || {
+            let gradients = self.workers.first().map(|worker| worker.gradients.as_slice());
+            gradients.and_then(|gradients| self.layout.not_finite(gradients))
+        };
+        match broken {
+            Some(tensor) => tensor,
+            None => of_gradient().map_or("the gradient's norm".into(), |tensor| format!("the gradient of {tensor}")),
         }
-        let rows = minibatch.len() as f64;
-        let kl = (sums.old_approx_kl / rows, sums.approx_kl / rows);
-        UpdateDiagnostics { old_approx_kl: kl.0, approx_kl: kl.1, ..sums.divided_by(rows) }
+    }
+}
+
+/// Gives the advantages of a minibatch's samples mean zero and variance one, as far as there are two.
+fn normalize(rollout: &Rollout, items: &[usize], sequences: bool, advantages: &mut [f32]) {
+    let steps = if sequences { rollout.num_steps } else { 1 };
+    let rows = || items.iter().flat_map(move |&item| (0..steps).map(move |step| step * rollout.num_envs + item));
+    let count = (items.len() * steps) as f64;
+    if count < 2.0 {
+        return;
+    }
+    let values = || rows().map(|row| f64::from(rollout.advantages[row]));
+    let mean = values().sum::<f64>() / count;
+    let deviation = (values().map(|value| (value - mean).powi(2)).sum::<f64>() / (count - 1.0)).sqrt() + 1e-8;
+    for row in rows() {
+        advantages[row] = ((f64::from(rollout.advantages[row]) - mean) / deviation) as f32;
     }
 }
 
 impl UpdateDiagnostics {
-    fn add(&mut self, other: Self) {
-        self.value_loss += other.value_loss;
-        self.policy_loss += other.policy_loss;
-        self.entropy += other.entropy;
-        self.clipfrac += other.clipfrac;
-        (self.old_approx_kl, self.approx_kl) = (other.old_approx_kl, other.approx_kl);
+    fn add(&mut self, sums: LossSums, samples: f64) {
+        self.value_loss += sums.value_loss / samples;
+        self.policy_loss += sums.policy_loss / samples;
+        self.entropy += sums.entropy / samples;
+        self.clipfrac += sums.clipped / samples;
+        (self.old_approx_kl, self.approx_kl) = (sums.old_approx_kl / samples, sums.approx_kl / samples);
     }
 
     /// Divides what is summed; divergences and the explained variance are no sums.
@@ -200,10 +226,4 @@ impl UpdateDiagnostics {
             ..self
         }
     }
-}
-
-fn sum_in_order(shards: Vec<ShardResult>) -> Vec<burn::tensor::Tensor<2>> {
-    let mut gradients = shards.into_iter().map(|shard| shard.gradients);
-    let first = gradients.next().unwrap_or_default();
-    gradients.fold(first, |sums, next| sums.into_iter().zip(next).map(|(sum, next)| sum + next).collect())
 }

@@ -6,11 +6,13 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::checkpoint::{self, PolicyLabels, RunState};
+use super::checkpoint::{self, PolicyLabels};
 use super::folder::RunFolder;
 use super::listener::{RunListener, Snapshot};
 use super::log::RunLog;
+use super::replay;
 use super::scalars::{JsonLines, ScalarWriter};
+use super::state::{Best, RunState};
 use super::tensorboard::TensorBoard;
 use crate::config::TrainConfig;
 use crate::error::TrainError;
@@ -20,8 +22,6 @@ use crate::task::VectorTask;
 
 /// Levels that `best` is chosen on: the same for every run, and outside those that small training seeds draw.
 const EVALUATION_SEED: u64 = 1 << 33;
-/// Episodes over which the shown return is averaged.
-const RECENT_EPISODES: usize = 100;
 
 /// Evaluates the best checkpoint of a run's folder on test levels: the content of `evaluation.json` and a table to print, or
 /// nothing where it was interrupted.
@@ -35,8 +35,8 @@ pub struct RunSetup<'a> {
     pub folder: RunFolder,
     /// Whether it goes on from the folder's latest checkpoint.
     pub resumed: bool,
-    /// Environments to learn in.
-    pub task: Box<dyn VectorTask>,
+    /// What learns; it has not begun.
+    pub learner: Box<dyn Learner>,
     /// Environments to choose `best` in, one episode each.
     pub evaluation_task: Box<dyn VectorTask>,
     /// What policy files are labelled with.
@@ -74,13 +74,14 @@ pub fn execute(setup: RunSetup<'_>) -> Result<Outcome, TrainError> {
     let result = started.and_then(|mut run| {
         let result = run.play_out();
         step = run.learner.step();
-        run.listener.ended();
         let line = match &result {
             Ok(Outcome::Completed(_)) => "completed".to_owned(),
             Ok(Outcome::Interrupted) => "interrupted".to_owned(),
             Err(error) => error.to_string(),
         };
-        run.log.line(&format!("step {step}: {line}"));
+        run.log_line(&format!("step {step}: {line}"));
+        run.sync_writers();
+        run.listener.ended();
         result
     });
     let (status, code, message) = match &result {
@@ -96,17 +97,23 @@ pub fn execute(setup: RunSetup<'_>) -> Result<Outcome, TrainError> {
     result.and_then(|outcome| written.map(|()| outcome))
 }
 
+/// A writer, and whether it was said that it fails.
+struct Writer {
+    writer: Box<dyn ScalarWriter>,
+    failed: bool,
+}
+
 struct Run<'a> {
     config: TrainConfig,
     folder: RunFolder,
-    learner: Learner,
+    learner: Box<dyn Learner>,
     evaluation_task: Box<dyn VectorTask>,
     labels: PolicyLabels,
     state: RunState,
     saved_step: Option<u64>,
-    recent: Vec<f64>,
-    writers: Vec<Box<dyn ScalarWriter>>,
+    writers: Vec<Writer>,
     log: RunLog,
+    log_failed: bool,
     listener: &'a mut dyn RunListener,
     first_step: u64,
     started: Instant,
@@ -116,24 +123,18 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn start(setup: RunSetup<'a>) -> Result<Self, TrainError> {
-        let RunSetup { config, folder, task, labels, .. } = setup;
-        let mut log = RunLog::open(&folder)?;
-        let mut learner = Learner::new(config.ppo.clone(), task, config.total_timesteps, config.seed, config.threads)?;
-        let mut state = RunState::default();
-        if setup.resumed && checkpoint::has_any(&folder)? {
-            let names = learner.parameter_names();
-            let (saved, saved_state) = checkpoint::read_latest(&folder, &labels, &names, &config)?;
-            let path = folder.join("checkpoints").join(checkpoint::checkpoint_name(saved_state.step));
-            learner.restore(saved).map_err(|reason| TrainError::corrupt(&path, reason))?;
-            state = saved_state;
-        }
-        log.line(&format!("step {}: {}", state.step, if setup.resumed { "resumed" } else { "started" }));
-        let metrics = JsonLines::open(&folder.join("metrics.jsonl"), state.step)?;
-        let events = TensorBoard::new(folder.path());
+        let RunSetup { config, folder, mut learner, labels, .. } = setup;
+        let state = match setup.resumed {
+            true => resume(&folder, &labels, learner.as_mut())?,
+            false => RunState::default(),
+        };
+        let metrics = JsonLines::new(folder.join("metrics.jsonl"), state.step);
+        let events = TensorBoard::new(folder.path(), setup.resumed.then_some(state.step + 1));
+        let writers: [Box<dyn ScalarWriter>; 2] = [Box::new(metrics), Box::new(events)];
         // The end of an earlier part of the run is not this part's.
         let _ = std::fs::remove_file(folder.join("exit.json"));
         setup.listener.started(state.step, learner.total_steps());
-        Ok(Self {
+        let mut run = Self {
             listener: setup.listener,
             first_step: state.step,
             started: Instant::now(),
@@ -143,13 +144,15 @@ impl<'a> Run<'a> {
             evaluation_task: setup.evaluation_task,
             labels,
             state,
-            recent: Vec::new(),
-            writers: vec![Box::new(metrics), Box::new(events)],
-            log,
+            writers: writers.into_iter().map(|writer| Writer { writer, failed: false }).collect(),
+            log: RunLog::new(&folder),
+            log_failed: false,
             folder,
             stop: setup.stop,
             final_evaluation: setup.final_evaluation,
-        })
+        };
+        run.log_line(&format!("step {}: {}", run.state.step, if setup.resumed { "resumed" } else { "started" }));
+        Ok(run)
     }
 
     fn play_out(&mut self) -> Result<Outcome, TrainError> {
@@ -167,7 +170,7 @@ impl<'a> Run<'a> {
             }
             if self.stop.load(Ordering::Relaxed) {
                 self.checkpoint()?;
-                if self.state.best_return.is_none() {
+                if self.state.best.is_none() {
                     checkpoint::point(&self.folder, "best", step)?;
                 }
                 return Ok(Outcome::Interrupted);
@@ -187,13 +190,9 @@ impl<'a> Run<'a> {
         let seconds = started.elapsed().as_secs_f64();
         let step = self.learner.step();
         self.state.step = step;
-        self.state.episodes += iteration.episodes.len() as u64;
-        self.state.wall_s += seconds;
-        self.recent.extend(iteration.episodes.iter().map(|episode| episode.episodic_return));
-        self.recent.drain(..self.recent.len().saturating_sub(RECENT_EPISODES));
+        iteration.episodes.iter().for_each(|episode| self.state.ended(episode.episodic_return));
         let steps_per_s = (step - before) as f64 / seconds.max(1e-9);
-        self.write_scalars(step, &scalars(&iteration, steps_per_s))?;
-        let availability = iteration.scalars.iter().find(|(name, _)| *name == "slo/availability");
+        self.write_scalars(step, &scalars(&iteration, steps_per_s));
         let total_steps = self.learner.total_steps();
         let taken = step.saturating_sub(self.first_step).max(1) as f64;
         self.listener.progressed(&Snapshot {
@@ -201,10 +200,12 @@ impl<'a> Run<'a> {
             total_steps,
             steps_per_s,
             seconds_left: self.started.elapsed().as_secs_f64() / taken * total_steps.saturating_sub(step) as f64,
-            episodic_return: mean(&self.recent),
-            availability: availability.map(|(_, value)| *value),
-            policy_loss: iteration.update.policy_loss,
-            value_loss: iteration.update.value_loss,
+            episodic_return: mean(&self.state.recent_returns),
+            availability: iteration.scalar("slo/availability"),
+            policy_loss: iteration.scalar("losses/policy_loss"),
+            value_loss: iteration.scalar("losses/value_loss"),
+            td_loss: iteration.scalar("losses/td_loss"),
+            q_values: iteration.scalar("losses/q_values"),
         });
         Ok(())
     }
@@ -217,10 +218,10 @@ impl<'a> Run<'a> {
         let own = self.evaluation_task.drain_scalars();
         scalars
             .extend(own.iter().filter(|(name, _)| *name == "slo/availability").map(|&(_, v)| ("eval/availability", v)));
-        self.write_scalars(step, &scalars)?;
-        self.log.line(&format!("step {step}: mean return {mean:.6} over {} fixed train levels", returns.len()));
-        if self.state.best_return.is_none_or(|best| mean > best) {
-            self.state.best_return = Some(mean);
+        self.write_scalars(step, &scalars);
+        self.log_line(&format!("step {step}: mean return {mean:.6} over {} fixed train levels", returns.len()));
+        if self.state.best.is_none_or(|best| mean > best.mean_return) {
+            self.state.best = Some(Best { step, mean_return: mean });
             self.checkpoint()?;
             checkpoint::point(&self.folder, "best", step)?;
         }
@@ -231,35 +232,78 @@ impl<'a> Run<'a> {
         if self.saved_step == Some(self.learner.step()) {
             return Ok(());
         }
-        let saved = self.learner.save();
-        self.state.iteration = saved.iteration;
-        self.state.optimizer_steps = saved.optimizer.as_ref().map_or(0, |(steps, _)| *steps);
-        let names = self.learner.parameter_names();
-        let path = checkpoint::write(&self.folder, &self.labels, &names, &saved, &self.state)?;
+        // The checkpoint is not to outlive what led to it.
+        self.sync_writers();
+        let mut saved = self.learner.save();
+        replay::write(&self.folder, self.state.step, self.learner.as_ref(), &mut saved)?;
+        let path = checkpoint::write(&self.folder, &self.labels, saved, &self.state)?;
+        replay::keep_only(&self.folder, self.state.step);
         self.saved_step = Some(self.learner.step());
-        self.log.line(&format!("step {}: wrote {}", self.state.step, path.display()));
+        self.log_line(&format!("step {}: wrote {}", self.state.step, path.display()));
         Ok(())
     }
 
-    fn write_scalars(&mut self, step: u64, scalars: &[(&str, f64)]) -> Result<(), TrainError> {
-        self.writers.iter_mut().try_for_each(|writer| writer.write(step, scalars))
+    fn write_scalars(&mut self, step: u64, scalars: &[(&str, f64)]) {
+        for Writer { writer, failed } in &mut self.writers {
+            warn_once(writer.write(step, scalars), failed, self.listener);
+        }
+    }
+
+    fn sync_writers(&mut self) {
+        for Writer { writer, failed } in &mut self.writers {
+            warn_once(writer.sync(), failed, self.listener);
+        }
+    }
+
+    fn log_line(&mut self, text: &str) {
+        warn_once(self.log.line(text), &mut self.log_failed, self.listener);
     }
 }
 
+/// What only tells of a run is no reason to stop it.
+fn warn_once(written: Result<(), TrainError>, failed: &mut bool, listener: &mut dyn RunListener) {
+    if let Err(error) = written
+        && !std::mem::replace(failed, true)
+    {
+        listener.noted(&format!("warning: {error}; the run goes on, and tries again with every record"));
+    }
+}
+
+/// Restores a learner, and gives what the run knows beside it, from the latest checkpoint.
+pub(super) fn take_up_latest(
+    folder: &RunFolder,
+    labels: &PolicyLabels,
+    learner: &mut dyn Learner,
+) -> Result<RunState, TrainError> {
+    let (mut saved, state) = checkpoint::read_latest(folder, labels)?;
+    let path = checkpoint::checkpoint_path(folder, state.step);
+    let checksum = replay::take_checksum(&mut saved).map_err(|reason| TrainError::corrupt(&path, reason))?;
+    learner.restore(saved).map_err(|reason| TrainError::corrupt(&path, reason))?;
+    if learner.step() != state.step {
+        let reason = format!("state.json has step {}, and its counters make {}", state.step, learner.step());
+        return Err(TrainError::corrupt(&path, reason));
+    }
+    replay::read(folder, state.step, learner, checksum)?;
+    Ok(state)
+}
+
+/// Goes on from the latest checkpoint. `best` is what that checkpoint knows as the best: a run that was killed may not have come
+/// to say so, or may have said more.
+fn resume(folder: &RunFolder, labels: &PolicyLabels, learner: &mut dyn Learner) -> Result<RunState, TrainError> {
+    let state = match checkpoint::has_any(folder)? {
+        true => take_up_latest(folder, labels, learner)?,
+        false => RunState::default(),
+    };
+    match state.best {
+        Some(best) => checkpoint::point(folder, "best", best.step)?,
+        None => checkpoint::forget_later_best(folder, state.step)?,
+    }
+    checkpoint::remove_unfinished(folder)?;
+    Ok(state)
+}
+
 fn scalars(iteration: &Iteration, steps_per_s: f64) -> Vec<(&'static str, f64)> {
-    let update = &iteration.update;
-    let mut scalars = vec![
-        ("charts/SPS", steps_per_s),
-        ("charts/learning_rate", iteration.learning_rate),
-        ("losses/value_loss", update.value_loss),
-        ("losses/policy_loss", update.policy_loss),
-        ("losses/entropy", update.entropy),
-        ("losses/old_approx_kl", update.old_approx_kl),
-        ("losses/approx_kl", update.approx_kl),
-        ("losses/clipfrac", update.clipfrac),
-        ("losses/explained_variance", update.explained_variance),
-        ("losses/grad_norm", update.grad_norm),
-    ];
+    let mut scalars = vec![("charts/SPS", steps_per_s), ("charts/learning_rate", iteration.learning_rate)];
     let returns: Vec<f64> = iteration.episodes.iter().map(|episode| episode.episodic_return).collect();
     let lengths: Vec<f64> = iteration.episodes.iter().map(|episode| episode.length as f64).collect();
     scalars.extend(mean(&returns).map(|mean| ("charts/episodic_return", mean)));

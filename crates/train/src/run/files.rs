@@ -4,11 +4,20 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 
+use serde::Serialize;
+
 use crate::error::TrainError;
 
 /// Wraps a system error with the path it happened at.
 pub fn disk(path: &Path) -> impl FnOnce(std::io::Error) -> TrainError + '_ {
     move |source| TrainError::Disk { path: path.to_owned(), source }
+}
+
+/// A value as JSON to read by eye, with a line break at its end; equal values make equal bytes.
+pub fn json(value: &impl Serialize) -> Vec<u8> {
+    let mut bytes = serde_json::to_vec_pretty(value).unwrap_or_default();
+    bytes.push(b'\n');
+    bytes
 }
 
 /// Writes a file and syncs it; an existing one is replaced in one step.
@@ -58,7 +67,8 @@ fn write_synced(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     file.sync_all()
 }
 
-fn sync_parent(path: &Path) -> Result<(), TrainError> {
+/// Syncs the folder that a file was put into.
+pub fn sync_parent(path: &Path) -> Result<(), TrainError> {
     path.parent().map_or(Ok(()), sync)
 }
 

@@ -15,10 +15,14 @@ pub struct Snapshot {
     pub episodic_return: Option<f64>,
     /// Availability lately.
     pub availability: Option<f64>,
-    /// The policy's loss.
-    pub policy_loss: f64,
-    /// The value's loss.
-    pub value_loss: f64,
+    /// The policy's loss, where the algorithm has one.
+    pub policy_loss: Option<f64>,
+    /// The value's loss, where the algorithm has one.
+    pub value_loss: Option<f64>,
+    /// The loss of temporal differences, where the algorithm has one.
+    pub td_loss: Option<f64>,
+    /// Mean of the values of the actions taken, where the algorithm has them.
+    pub q_values: Option<f64>,
 }
 
 /// Is told of a run as it goes on, on the thread that runs it; `()` listens to nothing.

@@ -1,32 +1,31 @@
 //! `train.log`: what happened when, one line each.
 
-use std::fs::{File, OpenOptions};
-use std::io::Write;
-
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::files::disk;
+use super::appender::Appender;
 use super::folder::RunFolder;
 use crate::error::TrainError;
 
 /// Appends to `train.log`.
 #[derive(Debug)]
 pub struct RunLog {
-    file: File,
+    file: Appender,
 }
 
 impl RunLog {
-    /// Opens the log for appending.
-    pub fn open(folder: &RunFolder) -> Result<Self, TrainError> {
-        let path = folder.join("train.log");
-        let file = OpenOptions::new().create(true).append(true).open(&path).map_err(disk(&path))?;
-        Ok(Self { file })
+    /// The log of a run's folder.
+    pub fn new(folder: &RunFolder) -> Self {
+        Self { file: Appender::new(folder.join("train.log")) }
     }
 
-    /// Appends one line with the time; a log that cannot be written is no reason to stop.
-    pub fn line(&mut self, text: &str) {
+    /// Appends one line with the time.
+    ///
+    /// # Errors
+    /// [`TrainError::Disk`] where it has to wait; no reason to stop.
+    pub fn line(&mut self, text: &str) -> Result<(), TrainError> {
         let now = OffsetDateTime::now_utc().truncate_to_second().format(&Rfc3339).unwrap_or_default();
-        let _ = writeln!(self.file, "{now} {text}");
+        self.file.push(format!("{now} {text}\n").as_bytes())?;
+        self.file.write()
     }
 }

@@ -1,5 +1,6 @@
 //! A training run on disk: its folder, checkpoints, scalars, progress and end.
 
+mod appender;
 mod checkpoint;
 mod execute;
 mod files;
@@ -8,14 +9,19 @@ mod folder;
 mod listener;
 mod lock;
 mod log;
+mod manifest;
 mod prepare;
 mod progress;
 mod provenance;
+mod reader;
+mod replay;
 mod scalars;
+mod state;
 mod tensorboard;
 mod train;
+mod trainer_file;
 
-pub use checkpoint::{PolicyLabels, RunState};
+pub use checkpoint::PolicyLabels;
 pub use execute::{FinalEvaluation, Outcome, RunSetup, execute};
 pub use final_evaluation::final_evaluation;
 pub use folder::{OnExists, Placement, RunFolder, place};
@@ -24,6 +30,7 @@ pub use lock::RunLock;
 pub use prepare::PreparedRun;
 pub use progress::{ProgressDisplay, ProgressMode};
 pub use provenance::Provenance;
+pub use reader::CheckpointReader;
 pub use scalars::{JsonLines, ScalarWriter};
 pub use tensorboard::TensorBoard;
 pub use train::{EndedRun, RunRequest, train};

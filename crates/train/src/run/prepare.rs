@@ -12,11 +12,13 @@ use super::folder::{Placement, RunFolder};
 use super::lock::RunLock;
 use super::provenance::Provenance;
 use super::train::RunRequest;
+use crate::algorithm;
 use crate::cluster_task::ClusterTask;
 use crate::config::TrainConfig;
 use crate::error::TrainError;
+use crate::learner::Learner;
 
-/// What a rollout, or the parameters, may take.
+/// What the largest parts of a learner may take.
 const MOST_BYTES: u128 = 64 << 30;
 
 /// A run whose folder and scenario stand.
@@ -31,8 +33,8 @@ pub struct PreparedRun {
     pub topology: Arc<Topology>,
     /// What policy files are labelled with.
     pub labels: PolicyLabels,
-    /// Clusters to learn in.
-    pub task: ClusterTask,
+    /// What learns, in clusters that play train levels.
+    pub learner: Box<dyn Learner>,
     /// Clusters to choose the best checkpoint in.
     pub evaluation_task: ClusterTask,
 }
@@ -56,24 +58,17 @@ impl PreparedRun {
             let path = path.display();
             return Err(TrainError::Usage(format!("scenario: it is not that of {path}; leave it out to resume")));
         }
-        let topology = Topology::new(scenario).map_err(|error| match placement {
-            Placement::Fresh(_) => TrainError::Scenario(error),
-            Placement::Resumed(path) => TrainError::corrupt(&path.join("scenario.toml"), error),
-        })?;
+        let topology = match placement {
+            Placement::Fresh(_) => Topology::new(scenario).map_err(TrainError::Scenario)?,
+            Placement::Resumed(path) => saved_topology(path)?,
+        };
         enough_levels(&topology, config)?;
         small_enough(&topology, config)?;
         let name = &topology.scenario().name;
-        let labels = PolicyLabels {
-            algo: config.algo.clone(),
-            scenario: name.clone(),
-            observation_schema: schema_hash(topology.observation_names()),
-            action_schema: schema_hash(topology.action_meanings()),
-        };
-        let clusters = |num_envs: usize, staggered: bool| {
-            ClusterTask::new(topology.clone(), num_envs, config.threads, staggered)
-                .map_err(|error| TrainError::Usage(error.to_string()))
-        };
-        let (task, evaluation_task) = (clusters(config.ppo.num_envs, true)?, clusters(config.eval_episodes, false)?);
+        let labels = labels_of(&topology, config);
+        let evaluation_task = new_task(&topology, config, config.eval_episodes, false)?;
+        let task = new_task(&topology, config, algorithm::num_envs(config)?, true)?;
+        let learner = algorithm::new_learner(config, Box::new(task))?;
         let (folder, lock, resumed) = match placement {
             Placement::Resumed(path) => {
                 let folder = RunFolder::create(path)?;
@@ -95,7 +90,7 @@ impl PreparedRun {
                 (folder, lock, false)
             }
         };
-        Ok(Self { folder, lock, resumed, labels, task, evaluation_task, topology })
+        Ok(Self { folder, lock, resumed, labels, learner, evaluation_task, topology })
     }
 }
 
@@ -117,24 +112,42 @@ fn enough_levels(topology: &Topology, config: &TrainConfig) -> Result<(), TrainE
     Ok(())
 }
 
-/// Refuses a rollout or a network that would not fit into memory.
+/// Refuses a learner that would not fit into memory.
 fn small_enough(topology: &Topology, config: &TrainConfig) -> Result<(), TrainError> {
-    let ppo = &config.ppo;
-    let (width, num_actions) = (topology.observation_size() as u128, topology.num_actions() as u128);
-    // Observations are 4 bytes, masks 1, and everything else of a row less than 64; a minibatch is a copy.
-    let rollout = (ppo.num_envs as u128) * (ppo.num_steps as u128) * (4 * width + num_actions + 64) * 2;
-    let sizes = || ppo.hidden.iter().map(|&size| size as u128);
-    let inputs = || std::iter::once(width).chain(sizes());
-    let weights = |last: u128| inputs().zip(sizes().chain([last])).map(|(inputs, outputs)| (inputs + 1) * outputs);
-    // A weight has a gradient and two moments, each of 4 bytes.
-    let parameters = 16 * (weights(num_actions).sum::<u128>() + weights(1).sum::<u128>());
-    for (keys, bytes) in [("ppo.num_envs, ppo.num_steps", rollout), ("ppo.hidden", parameters)] {
+    for (keys, bytes) in algorithm::memory(config, topology)? {
         if bytes > MOST_BYTES {
             let (found, most) = (bytes >> 30, MOST_BYTES >> 30);
             return Err(TrainError::Usage(format!("{keys}: these need {found} GiB; allowed: at most {most} GiB")));
         }
     }
     Ok(())
+}
+
+/// What the policy files of a run are labelled with.
+pub(super) fn labels_of(topology: &Topology, config: &TrainConfig) -> PolicyLabels {
+    PolicyLabels {
+        algo: config.algo.clone(),
+        scenario: topology.scenario().name.clone(),
+        observation_schema: schema_hash(topology.observation_names()),
+        action_schema: schema_hash(topology.action_meanings()),
+    }
+}
+
+/// Clusters of a run.
+pub(super) fn new_task(
+    topology: &Arc<Topology>,
+    config: &TrainConfig,
+    num_envs: usize,
+    staggered: bool,
+) -> Result<ClusterTask, TrainError> {
+    ClusterTask::new(topology.clone(), num_envs, config.threads, staggered)
+        .map_err(|error| TrainError::Usage(error.to_string()))
+}
+
+/// The constants of the scenario in a run's folder.
+pub(super) fn saved_topology(run: &Path) -> Result<Arc<Topology>, TrainError> {
+    let path = run.join("scenario.toml");
+    Topology::new(saved_scenario(&path)?).map_err(|error| TrainError::corrupt(&path, error))
 }
 
 fn saved_scenario(path: &Path) -> Result<Scenario, TrainError> {

@@ -90,16 +90,17 @@ impl RunListener for ProgressDisplay {
                 }
             }
             Display::Json => {
-                let object = serde_json::json!({
+                let mut object = serde_json::json!({
                     "step": snapshot.step,
                     "total_steps": snapshot.total_steps,
                     "charts/SPS": snapshot.steps_per_s,
                     "seconds_left": snapshot.seconds_left,
                     "charts/episodic_return": snapshot.episodic_return,
                     "slo/availability": snapshot.availability,
-                    "losses/policy_loss": snapshot.policy_loss,
-                    "losses/value_loss": snapshot.value_loss,
                 });
+                for (name, _, loss) in losses(snapshot) {
+                    object[name] = loss.into();
+                }
                 print_line(&object.to_string());
             }
             Display::None => {}
@@ -132,8 +133,21 @@ fn text(snapshot: &Snapshot) -> String {
     if let Some(availability) = snapshot.availability {
         text.push_str(&format!(" | availability {availability:.5}"));
     }
-    text.push_str(&format!(" | policy loss {:.4} | value loss {:.4}", snapshot.policy_loss, snapshot.value_loss));
+    for (_, words, loss) in losses(snapshot) {
+        text.push_str(&format!(" | {words} {loss:.4}"));
+    }
     text
+}
+
+/// Names and words of the losses that the algorithm has.
+fn losses(snapshot: &Snapshot) -> impl Iterator<Item = (&'static str, &'static str, f64)> {
+    let losses = [
+        ("losses/policy_loss", "policy loss", snapshot.policy_loss),
+        ("losses/value_loss", "value loss", snapshot.value_loss),
+        ("losses/td_loss", "TD loss", snapshot.td_loss),
+        ("losses/q_values", "Q", snapshot.q_values),
+    ];
+    losses.into_iter().filter_map(|(name, words, loss)| Some((name, words, loss?)))
 }
 
 fn bar(first_step: u64, total_steps: u64) -> ProgressBar {

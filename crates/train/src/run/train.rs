@@ -48,7 +48,7 @@ pub fn train(request: RunRequest, listener: &mut dyn RunListener, stop: &AtomicB
         config: request.config,
         folder: run.folder.clone(),
         resumed: run.resumed,
-        task: Box::new(run.task),
+        learner: run.learner,
         evaluation_task: Box::new(run.evaluation_task),
         labels: run.labels,
         listener,

@@ -98,4 +98,29 @@ impl VectorTask for CartPole {
             cart.observe(&mut buffers.observations[row]);
         }
     }
+
+    fn save(&self) -> Vec<u8> {
+        let values = |cart: &Cart| {
+            let state = cart.state.map(f64::to_bits);
+            [state.as_slice(), &[u64::from(cart.decisions), cart.random.state()]].concat()
+        };
+        self.carts.iter().flat_map(values).flat_map(u64::to_le_bytes).collect()
+    }
+
+    fn restore(&mut self, bytes: &[u8], observations: &mut [f32], action_masks: &mut [bool]) -> Result<(), String> {
+        if bytes.len() != self.carts.len() * 6 * 8 {
+            return Err(format!("{} bytes instead of {}", bytes.len(), self.carts.len() * 6 * 8));
+        }
+        let values: Vec<u64> = bytes.as_chunks::<8>().0.iter().map(|bytes| u64::from_le_bytes(*bytes)).collect();
+        for ((cart, values), out) in
+            self.carts.iter_mut().zip(values.as_chunks::<6>().0).zip(observations.as_chunks_mut::<4>().0)
+        {
+            let [x, x_dot, theta, theta_dot, decisions, random] = *values;
+            let state = [x, x_dot, theta, theta_dot].map(f64::from_bits);
+            *cart = Cart { state, decisions: decisions as u32, random: RandomStream::from_state(random) };
+            cart.observe(out);
+        }
+        action_masks.fill(true);
+        Ok(())
+    }
 }

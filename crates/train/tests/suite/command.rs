@@ -24,7 +24,7 @@ fn mistakes_are_usage_errors_that_say_what_is_allowed() {
     std::fs::write(path.join("bad.toml"), "[ppo]\nlearning_rte = 1.0").unwrap();
     std::fs::create_dir(path.join("taken")).unwrap();
     std::fs::write(path.join("taken/file"), "").unwrap();
-    refused(path, &["--algo", "dqn"], 2, &["not available yet", "allowed: ppo"]);
+    refused(path, &["--algo", "dnq"], 2, &["unknown", "allowed: dqn, ppo"]);
     refused(path, &["--scenario", "spine13"], 2, &["spine12"]);
     refused(path, &["--set", "ppo.gama=0.9"], 2, &["ppo.gamma"]);
     refused(path, &["--config", "bad.toml"], 2, &["bad.toml", "ppo.learning_rate"]);

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use microcloud_policy::network::sha256_hex;
+use microcloud_policy::network::{Manifest, sha256_hex};
 
 use crate::command::{refused, train};
 
@@ -38,21 +38,40 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Replaces a file of the checkpoint, and its checksum.
+/// Replaces a file of the checkpoint, and its checksums.
 fn forge_bytes(run: &Path, name: &str, change: impl Fn(&mut Vec<u8>)) {
     let checkpoint = run.join(STEP);
     let bytes = fs::read(checkpoint.join(name)).unwrap();
     let mut changed = bytes.clone();
     change(&mut changed);
     assert_ne!(bytes, changed);
-    let manifest = fs::read_to_string(checkpoint.join("manifest.json")).unwrap();
-    let manifest = manifest.replace(&sha256_hex(&bytes), &sha256_hex(&changed));
+    let manifest = fs::read(checkpoint.join("manifest.json")).unwrap();
+    let mut manifest: Manifest = serde_json::from_slice(&manifest).unwrap();
+    let json = |manifest: &Manifest| serde_json::to_string_pretty(manifest).unwrap() + "\n";
+    manifest.sha256.insert(name.to_owned(), sha256_hex(&changed));
+    manifest.provenance.remove("manifest_sha256");
+    let seal = sha256_hex(json(&manifest).as_bytes());
+    manifest.provenance.insert("manifest_sha256".to_owned(), seal.into());
     fs::write(checkpoint.join(name), changed).unwrap();
-    fs::write(checkpoint.join("manifest.json"), manifest).unwrap();
+    fs::write(checkpoint.join("manifest.json"), json(&manifest)).unwrap();
 }
 
 fn forge(run: &Path, name: &str, change: impl Fn(&str) -> String) {
     forge_bytes(run, name, |bytes| *bytes = change(std::str::from_utf8(bytes).unwrap()).into_bytes());
+}
+
+/// Replaces the first value of an array in `trainer.safetensors`, and the file's checksum.
+fn forge_tensor(run: &Path, name: &str, value: &[u8]) {
+    forge_tensor_at(run, name, 0, value);
+}
+
+fn forge_tensor_at(run: &Path, name: &str, place: usize, value: &[u8]) {
+    forge_bytes(run, "trainer.safetensors", |bytes| {
+        let data = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+        let header: serde_json::Value = serde_json::from_slice(&bytes[8..data]).unwrap();
+        let start = data + header[name]["data_offsets"][0].as_u64().unwrap() as usize + place;
+        bytes[start..start + value.len()].copy_from_slice(value);
+    });
 }
 
 fn remove(path: &Path) {
@@ -65,7 +84,7 @@ fn a_damaged_run_is_not_resumed_and_keeps_its_end() {
     let path = folder.path();
     small_run(path, "r", "1");
     type Damage = (&'static str, fn(&Path));
-    let damages: [Damage; 17] = [
+    let damages: [Damage; 20] = [
         ("latest", |run| remove(&run.join("checkpoints/latest"))),
         ("latest", |run| {
             remove(&run.join("checkpoints/latest"));
@@ -74,25 +93,26 @@ fn a_damaged_run_is_not_resumed_and_keeps_its_end() {
         ("manifest.json", |run| remove(&run.join(STEP).join("manifest.json"))),
         ("state.json", |run| remove(&run.join(STEP).join("state.json"))),
         ("state.json", |run| forge(run, "state.json", |text| text.replace("\"step\": 128", "\"step\": 129"))),
-        ("state.json", |run| {
-            forge(run, "state.json", |text| {
-                text.replace("\"step\": 128", "\"step\": 256").replace("\"iteration\": 1", "\"iteration\": 2")
-            });
+        ("is after the run's last", |run| {
+            forge(run, "state.json", |text| text.replace("\"iteration\": 1", "\"iteration\": 2"));
         }),
         ("adam.critic.1.weight.second has a negative value", |run| {
-            forge_bytes(run, "trainer.safetensors", |bytes| {
-                let end = bytes.len();
-                bytes[end - 4..].copy_from_slice(&(-1.0f32).to_le_bytes());
-            });
+            forge_tensor(run, "adam.critic.1.weight.second", &(-1.0f32).to_le_bytes());
         }),
         ("normalizer has a negative count", |run| {
-            forge_bytes(run, "trainer.safetensors", |bytes| {
-                let start = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
-                bytes[start..start + 8].copy_from_slice(&(-1.0f64).to_le_bytes());
-            });
+            forge_tensor(run, "normalizer.count", &(-1.0f64).to_le_bytes());
         }),
         ("optimizer", |run| {
             forge(run, "state.json", |text| text.replace("\"optimizer_steps\": ", "\"optimizer_steps\": 9"));
+        }),
+        ("environments.state: environment 0: altered snapshot", |run| {
+            forge_tensor_at(run, "environments.state", 2000, &[0xa5; 8]);
+        }),
+        ("environments.lengths has a value beyond", |run| {
+            forge_tensor(run, "environments.lengths", &u64::MAX.to_le_bytes());
+        }),
+        ("environments.returns is not finite", |run| {
+            forge_tensor(run, "environments.returns", &f64::NAN.to_le_bytes());
         }),
         ("best", |run| {
             remove(&run.join("checkpoints/best"));
@@ -101,7 +121,7 @@ fn a_damaged_run_is_not_resumed_and_keeps_its_end() {
         ("config.toml", |run| fs::write(run.join("config.toml"), "").unwrap()),
         ("config.toml", |run| fs::write(run.join("config.toml"), [0xff, 0, 0xfe]).unwrap()),
         ("config.toml", |run| fs::write(run.join("config.toml"), "seed = = 1").unwrap()),
-        ("no key \"ppo.norm_reward\"", |run| {
+        ("no key \"dqn.norm_reward\"", |run| {
             let text = fs::read_to_string(run.join("config.toml")).unwrap();
             fs::write(run.join("config.toml"), text.replace("norm_reward = true", "")).unwrap();
         }),

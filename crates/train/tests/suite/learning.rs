@@ -1,9 +1,10 @@
 //! PPO learns, and learns the same whatever the number of threads.
 
-use microcloud_policy::network::ActorCritic;
-use microcloud_train::{Learner, PpoConfig, play_greedily};
+use microcloud_policy::network::Network;
+use microcloud_train::{Learner, NetworkBody, PpoConfig, PpoLearner, play_greedily};
 
 use crate::cart_pole::CartPole;
+use crate::small_tasks::{Kind, SmallTask};
 
 fn cart_pole_config() -> PpoConfig {
     PpoConfig {
@@ -20,12 +21,12 @@ fn cart_pole_config() -> PpoConfig {
     }
 }
 
-fn learner(config: PpoConfig, total_timesteps: u64, seed: u64, threads: usize) -> Learner {
+fn learner(config: PpoConfig, total_timesteps: u64, seed: u64, threads: usize) -> PpoLearner {
     let task = Box::new(CartPole::new(config.num_envs));
-    Learner::new(config, task, total_timesteps, seed, threads).unwrap()
+    PpoLearner::new(config, task, total_timesteps, seed, threads).unwrap()
 }
 
-fn trained(seed: u64, threads: usize) -> ActorCritic {
+fn trained(seed: u64, threads: usize) -> Network {
     let config = PpoConfig { num_envs: 16, num_steps: 64, update_epochs: 2, ..PpoConfig::default() };
     let mut learner = learner(config, 5_000, seed, threads);
     while !learner.finished() {
@@ -45,6 +46,46 @@ fn ppo_solves_cart_pole_within_150_000_steps() {
         let mean = returns.iter().sum::<f64>() / returns.len() as f64;
         assert!(learner.step() <= 150_016 && mean >= 475.0, "seed {seed}: {mean} after {} steps", learner.step());
     }
+}
+
+/// Mean greedy return after some thousand steps.
+fn learned(kind: Kind, memory: usize, network: NetworkBody) -> f64 {
+    let config = PpoConfig {
+        num_envs: 16,
+        num_steps: 32,
+        learning_rate: 3e-3,
+        ent_coef: 0.01,
+        hidden: vec![16],
+        no_op_prior: 0.0,
+        memory,
+        network,
+        ..PpoConfig::default()
+    };
+    let task = Box::new(SmallTask::new(kind, config.num_envs));
+    let mut learner = PpoLearner::new(config, task, 25_000, 1, 1).unwrap();
+    while !learner.finished() {
+        learner.iterate().unwrap();
+    }
+    let returns = play_greedily(&mut SmallTask::new(kind, 64), learner.network(), 99);
+    returns.iter().sum::<f64>() / returns.len() as f64
+}
+
+#[test]
+fn the_best_arm_of_a_bandit_is_found() {
+    assert_eq!(learned(Kind::Bandit, 0, NetworkBody::Separate), 1.0);
+    assert_eq!(learned(Kind::Bandit, 0, NetworkBody::Shared), 1.0);
+}
+
+#[test]
+fn a_better_arm_that_is_illegal_is_left_alone() {
+    assert_eq!(learned(Kind::Forbidden, 0, NetworkBody::Separate), 1.0);
+}
+
+#[test]
+fn what_was_shown_a_decision_ago_is_used_with_memory_alone() {
+    assert_eq!(learned(Kind::Memory, 8, NetworkBody::Separate), 1.0);
+    let without = learned(Kind::Memory, 0, NetworkBody::Separate);
+    assert!((0.2..0.8).contains(&without), "{without}");
 }
 
 #[test]
@@ -67,10 +108,11 @@ fn a_restored_learner_is_the_one_that_was_saved() {
     let saved = first.save();
     second.restore(saved.clone()).unwrap();
     assert_eq!(second.step(), first.step());
-    let mut restored = second.save();
-    // Environments begin anew, and with them the running returns.
-    restored.scaler = saved.scaler.clone();
-    assert_eq!(restored, saved);
+    assert_eq!(second.save(), saved);
+    // And goes on as the one that was saved.
+    first.iterate().unwrap();
+    second.iterate().unwrap();
+    assert_eq!(second.save(), first.save());
 
     let other = PpoConfig { num_envs: 16, num_steps: 64, hidden: vec![8], ..PpoConfig::default() };
     assert!(learner(other, 5_000, 4, 1).restore(saved).unwrap_err().contains("layers"));

@@ -3,7 +3,11 @@
 mod cart_pole;
 mod command;
 mod damage;
+mod dqn;
+mod faults;
 mod gradients;
+mod kills;
 mod learning;
 mod library;
 mod run_folder;
+mod small_tasks;

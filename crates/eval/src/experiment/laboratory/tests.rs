@@ -63,6 +63,34 @@ fn a_fault_that_has_a_length_is_over_by_itself_and_the_episode_ends() {
 }
 
 #[test]
+fn while_the_detector_is_down_no_incident_opens_and_what_still_holds_is_reported_after() {
+    let topology = Topology::new(Scenario::load("reliability").expect("a scenario")).expect("its topology");
+    let contender = Contender::baseline("no-op").expect("a baseline");
+    let detectors = DetectorConfig { runs_on: Some("anomaly".to_owned()), ..default_detectors() };
+    let laboratory = || {
+        let made = Laboratory::new(&topology, &contender, Level::draw(Split::Train, 0, 0)).expect("a laboratory");
+        made.with_detectors(&detectors).expect("its detectors")
+    };
+    let incidents =
+        |laboratory: &Laboratory| laboratory.history().iter().filter(|event| event.kind == "incident").count();
+    let outage = ["intermittent:0.9@orders --blast-radius 1", "step 300"];
+    let mut seeing = laboratory();
+    play(&mut seeing, &outage);
+    assert!(incidents(&seeing) > 0);
+    let mut blind = laboratory();
+    play(&mut blind, &["detector-down"]);
+    play(&mut blind, &outage);
+    assert_eq!(blind.faults()[0].target.as_deref(), Some("anomaly"));
+    assert_eq!(incidents(&blind), 0, "{:?}", blind.history());
+    play(&mut blind, &["clear 0", "step 60"]);
+    assert!(incidents(&blind) > 0);
+    let refused = Laboratory::new(&topology, &contender, Level::draw(Split::Train, 0, 0))
+        .expect("a laboratory")
+        .obey(&"detector-down".parse().expect("a command"));
+    assert!(refused.is_err_and(|error| error.to_string().contains("the service that detection runs on, and none")));
+}
+
+#[test]
 fn what_is_typed_wrongly_is_explained() {
     for (text, parts) in [
         ("", ["a command is missing", "crash"]),
