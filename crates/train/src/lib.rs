@@ -1,10 +1,8 @@
-//! PPO and DQN: collects experience, updates a policy, writes run folders and checkpoints.
+//! PPO on burn: collects experience, updates a policy, writes run folders and checkpoints.
 //!
 //! One iteration of training is: the [`Collector`] plays `num_steps` decisions in every environment with
 //! the network at hand, filling a [`Rollout`]; the rollout gets its advantages; [`Ppo`] shuffles it into minibatches and takes
 //! optimizer steps with the fused passes of [`kernel`], which tests hold to burn's autodiff.
-//!
-//! [`DqnLearner`] keeps every observation once in a [`Replay`], of which it draws [`TransitionBatch`]es.
 
 mod algorithm;
 pub mod burn_path;
