@@ -1,7 +1,15 @@
 //! DQN learns what is best among what is legal, the same whatever the number of threads, and goes on where it was saved.
 
-use microcloud_policy::network::Network;
-use microcloud_train::{DqnConfig, DqnLearner, Learner, RandomStream, TaskBuffers, VectorTask, play_greedily};
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use microcloud_policy::Policy;
+use microcloud_policy::network::{CheckpointPolicy, Network};
+use microcloud_train::run::{CheckpointReader, Outcome, Placement, RunListener, RunRequest, train};
+use microcloud_train::{
+    DqnConfig, DqnLearner, Learner, RandomStream, TaskBuffers, TrainConfig, TrainError, VectorTask, play_greedily,
+};
 use ndarray::Array2;
 
 use crate::cart_pole::CartPole;
@@ -250,4 +258,89 @@ fn a_reward_that_is_no_number_stops_learning_and_is_named() {
     }
     let error = learner(small_config(), Box::new(Broken(CartPole::new(4))), 3_000, 4, 1).iterate().unwrap_err();
     assert!(error.exit_code() == 4 && error.to_string().contains("rewards of environment 2"), "{error}");
+}
+
+/// Trains DQN on spine12 in a folder; with `stop` only for one iteration.
+fn train_clusters(run: &Path, resumed: bool, stop: bool) -> Result<Outcome, TrainError> {
+    struct Silent;
+    impl RunListener for Silent {}
+    let dqn = DqnConfig { num_envs: 8, buffer_size: 200, ..small_config() };
+    let config = TrainConfig {
+        algo: "dqn".into(),
+        total_timesteps: 512,
+        threads: 1,
+        eval_episodes: 2,
+        final_episodes: 2,
+        final_control_episodes: 1,
+        dqn,
+        ..TrainConfig::default()
+    };
+    let placement = if resumed { Placement::Resumed(run.to_owned()) } else { Placement::Fresh(run.to_owned()) };
+    let request = RunRequest { config, placement, scenario: None, command_line: Vec::new() };
+    train(request, &mut Silent, &AtomicBool::new(stop)).map(|run| run.outcome)
+}
+
+#[test]
+fn a_damaged_replay_is_corrupt_and_a_finished_run_keeps_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    assert_eq!(train_clusters(&run, false, true).unwrap(), Outcome::Interrupted);
+    let replay = run.join("replay/000000128.safetensors");
+    let bytes = fs::read(&replay).unwrap();
+    let read = || CheckpointReader::new(&run).unwrap().latest();
+    assert_eq!(read().unwrap(), Some(128));
+    let refused = |reason: &str| {
+        let error = read().unwrap_err();
+        let message = error.to_string();
+        assert!(error.exit_code() == 3 && message.contains(reason) && message.contains("128.saf"), "{message}");
+    };
+    for place in (0..bytes.len()).step_by(1009) {
+        let mut altered = bytes.clone();
+        altered[place] ^= 1;
+        fs::write(&replay, altered).unwrap();
+        refused("");
+        fs::write(&replay, &bytes[..place]).unwrap();
+        refused("");
+    }
+    fs::remove_file(&replay).unwrap();
+    refused("No such file");
+    fs::write(&replay, &bytes).unwrap();
+    assert_eq!(train_clusters(&run, true, true).unwrap(), Outcome::Interrupted);
+    let names =
+        |folder: &Path| fs::read_dir(folder).unwrap().flatten().map(|entry| entry.file_name()).collect::<Vec<_>>();
+    assert_eq!(names(&run.join("replay")), ["000000256.safetensors"]);
+    assert!(matches!(train_clusters(&run, true, false).unwrap(), Outcome::Completed(_)));
+    assert!(names(&run.join("replay")).is_empty());
+    assert!(matches!(train_clusters(&run, true, false).unwrap(), Outcome::Completed(_)));
+}
+
+#[test]
+fn a_replay_that_cannot_be_written_is_a_disk_error_and_leaves_the_last_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    train_clusters(&run, false, true).unwrap();
+    fs::create_dir(run.join("replay/000000256.tmp")).unwrap();
+    let error = train_clusters(&run, true, true).unwrap_err();
+    assert_eq!(error.exit_code(), 5, "{error}");
+    assert_eq!(fs::read_to_string(run.join("checkpoints/latest")).unwrap(), "000000128\n");
+    assert_eq!(CheckpointReader::new(&run).unwrap().latest().unwrap(), Some(128));
+}
+
+#[test]
+fn a_policy_of_action_values_plays_the_best_legal_action() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    train_clusters(&run, false, false).unwrap();
+    let mut policy = CheckpointPolicy::open(&run).unwrap();
+    assert!(policy.name().starts_with("dqn:"));
+    let (width, num_actions) = (policy.observation_size(), policy.num_actions());
+    let observations = Array2::from_shape_fn((6, width), |(row, column)| ((row * 31 + column) % 7) as f32);
+    let masks = Array2::from_shape_fn((6, num_actions), |(row, action)| (row + action) % 3 != 0);
+    let mut actions = [0; 6];
+    policy.act(observations.view(), masks.view(), &[true; 6], &mut actions);
+    for (row, action) in actions.into_iter().enumerate() {
+        let values = values(policy.network(), observations.row(row).as_slice().unwrap());
+        let legal = (0..num_actions).filter(|&action| masks[[row, action]]);
+        assert_eq!(Some(action), legal.max_by(|&a, &b| values[a].total_cmp(&values[b])));
+    }
 }
