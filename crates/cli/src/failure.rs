@@ -38,6 +38,11 @@ impl Failure {
         Self { exit_code: 5, message: message.to_string() }
     }
 
+    /// A program that ended with a failure of its own.
+    pub fn with_code(exit_code: i32, message: impl Display) -> Self {
+        Self { exit_code: u8::try_from(exit_code).unwrap_or(1), message: message.to_string() }
+    }
+
     /// Stopped by the user: exit code 130.
     pub fn interrupted() -> Self {
         Self { exit_code: 130, message: "interrupted before the report was complete".to_owned() }

@@ -7,6 +7,7 @@
 
 mod arguments;
 mod calibrate;
+mod campaign;
 pub mod commands;
 mod environment;
 mod failure;

@@ -25,6 +25,7 @@ use crate::{
     Destination, Failure, ProgressLine,
     arguments::in_range,
     calibrate::{CalibrateArguments, run_calibration},
+    campaign::{CampaignArguments, run_campaign},
     contender, finish, load_topology, parse, print,
 };
 
@@ -61,6 +62,11 @@ enum Command {
         after_help = "Example:\n  cargo run --bin experiment -- calibrate --scenario spine12 --total-timesteps 300_000 --levels 8 -o rules.toml"
     )]
     Calibrate(CalibrateArguments),
+    /// Trains the runs that a file lists, goes on with those that were stopped, and compares them
+    #[command(
+        after_help = "Example:\n  cargo build --bin train\n  cargo run --bin experiment -- campaign experiments/campaign.toml -o runs/campaign --dry-run"
+    )]
+    Campaign(CampaignArguments),
     /// Lists the names of the faults, and what each does
     #[command(after_help = "Example:\n  cargo run --bin experiment -- faults")]
     Faults,
@@ -160,6 +166,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Some(Command::Run(run)) => play_timeline(&run),
         Some(Command::Live(live)) => play_live(&live),
         Some(Command::Calibrate(arguments)) => run_calibration(&arguments),
+        Some(Command::Campaign(arguments)) => run_campaign(&arguments),
         Some(Command::Faults) => list_faults(),
     }
 }
