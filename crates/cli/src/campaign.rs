@@ -198,7 +198,7 @@ fn train_one(train: &Path, run: &Planned<'_>, before: State) -> Result<(), Failu
 }
 
 /// The program `train` in this program's folder.
-fn beside_this_one() -> Result<PathBuf, Failure> {
+pub(crate) fn beside_this_one() -> Result<PathBuf, Failure> {
     let own = env::current_exe().map_err(|error| Failure::usage(format!("this program's path: {error}")))?;
     let train = own.with_file_name(format!("train{}", env::consts::EXE_SUFFIX));
     match train.is_file() {

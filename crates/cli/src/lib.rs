@@ -18,6 +18,7 @@ mod policies;
 mod progress;
 mod scenarios;
 mod speed;
+mod sweep;
 mod validate;
 
 pub use failure::Failure;

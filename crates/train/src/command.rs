@@ -9,7 +9,8 @@ use clap::{Parser, error::ErrorKind};
 use microcloud_eval::{LogFormat, start_logging};
 
 use crate::run::{
-    OnExists, Outcome, Placement, ProgressDisplay, ProgressMode, RunFolder, RunRequest, place, train as train_run,
+    OnExists, Outcome, Placement, ProgressDisplay, ProgressMode, RunFolder, RunListener, RunRequest, Snapshot, place,
+    train as train_run,
 };
 use crate::{ConfigSources, TrainConfig, TrainError};
 
@@ -67,6 +68,9 @@ struct Arguments {
     /// Episodes of such an evaluation
     #[arg(long, value_name = "N", value_parser = number)]
     eval_episodes: Option<i64>,
+    /// Stop with a checkpoint once so many steps are taken; --resume goes on
+    #[arg(long, value_name = "STEPS", value_parser = number)]
+    stop_at: Option<i64>,
     /// How progress is shown: auto, plain, json or none
     #[arg(long, value_name = "auto|plain|json|none", default_value = "auto", hide_default_value = true)]
     progress: ProgressMode,
@@ -104,6 +108,11 @@ impl Arguments {
         }
         self.assignments.iter().try_for_each(|assignment| sources.add_assignment(assignment))?;
         Ok(sources)
+    }
+
+    fn stop_at(&self) -> Result<Option<u64>, TrainError> {
+        let step = self.stop_at.map(u64::try_from).transpose();
+        step.map_err(|_| TrainError::Usage("--stop-at: it is negative; allowed: steps of the run".into()))
     }
 
     fn resolve(&self) -> Result<(TrainConfig, Placement), TrainError> {
@@ -177,7 +186,10 @@ fn train(arguments: &Arguments, words: &[OsString]) -> Result<u8, TrainError> {
     stop_on_interrupt()?;
     let command_line = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let request = RunRequest { config, placement, scenario: None, command_line };
-    let run = train_run(request, &mut ProgressDisplay::new(arguments.progress), &INTERRUPTED)?;
+    let mut display = ProgressDisplay::new(arguments.progress);
+    let mut listener = StopAt { display: &mut display, step: arguments.stop_at()?, reached: false };
+    let run = train_run(request, &mut listener, &INTERRUPTED)?;
+    let stopped_as_asked = listener.reached;
     let path = run.folder.path().display();
     match run.outcome {
         Outcome::Completed(table) => {
@@ -189,8 +201,36 @@ fn train(arguments: &Arguments, words: &[OsString]) -> Result<u8, TrainError> {
         Outcome::Interrupted => {
             let next = format!("interrupted; go on with: cargo run --bin train -- --resume {path}");
             let _ = writeln!(std::io::stderr(), "{}", as_typed(&next, words));
-            Ok(130)
+            Ok(if stopped_as_asked { 0 } else { 130 })
         }
+    }
+}
+
+/// Shows progress, and stops the run as an interrupt does once a step is reached.
+struct StopAt<'a> {
+    display: &'a mut ProgressDisplay,
+    step: Option<u64>,
+    reached: bool,
+}
+
+impl RunListener for StopAt<'_> {
+    fn started(&mut self, step: u64, total_steps: u64) {
+        self.display.started(step, total_steps);
+    }
+
+    fn progressed(&mut self, snapshot: &Snapshot) {
+        self.display.progressed(snapshot);
+        if self.step.is_some_and(|step| snapshot.step >= step) && snapshot.step < snapshot.total_steps {
+            self.reached = !INTERRUPTED.swap(true, Ordering::Relaxed);
+        }
+    }
+
+    fn noted(&mut self, text: &str) {
+        self.display.noted(text);
+    }
+
+    fn ended(&mut self) {
+        self.display.ended();
     }
 }
 

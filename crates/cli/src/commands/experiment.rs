@@ -27,6 +27,7 @@ use crate::{
     calibrate::{CalibrateArguments, run_calibration},
     campaign::{CampaignArguments, run_campaign},
     contender, finish, load_topology, parse, print,
+    sweep::{SweepArguments, run_sweep},
 };
 
 /// Plays a scenario without a fault and then with one fault after another, on the same levels, and reports what was
@@ -67,6 +68,11 @@ enum Command {
         after_help = "Example:\n  cargo build --bin train\n  cargo run --bin experiment -- campaign experiments/campaign.toml -o runs/campaign --dry-run"
     )]
     Campaign(CampaignArguments),
+    /// Searches settings of training at random, and goes on with the best of them from rung to rung
+    #[command(
+        after_help = "Example:\n  cargo build --bin train\n  cargo run --bin experiment -- sweep experiments/sweep.toml -o runs/sweep"
+    )]
+    Sweep(SweepArguments),
     /// Lists the names of the faults, and what each does
     #[command(after_help = "Example:\n  cargo run --bin experiment -- faults")]
     Faults,
@@ -167,6 +173,7 @@ fn dispatch(arguments: Arguments) -> Result<(), Failure> {
         Some(Command::Live(live)) => play_live(&live),
         Some(Command::Calibrate(arguments)) => run_calibration(&arguments),
         Some(Command::Campaign(arguments)) => run_campaign(&arguments),
+        Some(Command::Sweep(arguments)) => run_sweep(&arguments),
         Some(Command::Faults) => list_faults(),
     }
 }

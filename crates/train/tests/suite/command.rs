@@ -80,6 +80,21 @@ fn a_short_run_completes_resumes_and_refuses_contradictions() {
     refused(path, &["--resume", "r"], 3, &["state.json", "SHA-256"]);
 }
 
+#[test]
+fn a_run_stops_where_it_is_told_to_and_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let small = ["--num-envs=8", "--eval-episodes=2", "--set=ppo.num_steps=16", "--set=ppo.hidden=[16]"];
+    let last = ["--set=final_episodes=2", "--set=final_control_episodes=1", "--run-dir=r", "--total-timesteps=512"];
+    let words = [small.as_slice(), &last, &["--stop-at", "200"]].concat();
+    assert!(train(path, &words).status.success());
+    assert_eq!(std::fs::read_to_string(path.join("r/checkpoints/latest")).unwrap(), "000000256\n");
+    assert!(!path.join("r/evaluation.json").exists());
+    assert!(train(path, &["--resume", "r", "--stop-at", "512"]).status.success());
+    assert!(path.join("r/evaluation.json").exists());
+    refused(path, &["--resume", "r", "--stop-at", "-1"], 2, &["--stop-at", "negative"]);
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_device_is_a_disk_error() {
