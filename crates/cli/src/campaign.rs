@@ -1,9 +1,8 @@
 //! What `experiment campaign` does: trains the runs that a file lists, one after another, over as many sittings as it takes.
 
 use std::{
-    env, fs,
+    fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
 };
 
 use clap::Args;
@@ -13,20 +12,13 @@ use microcloud_eval::{
 };
 use serde::Deserialize;
 
-use crate::{Destination, Failure, ProgressLine, print};
+use crate::{Destination, Failure, ProgressLine, print, trainer::TrainingArguments};
 
 /// Arguments of `experiment campaign`.
 #[derive(Args)]
 pub(crate) struct CampaignArguments {
-    /// The campaign: a TOML file with a [[runs]] table for every configuration
-    #[arg(value_name = "FILE.toml")]
-    file: PathBuf,
-    /// The folder of its runs and of the report over them; what stands there complete is not trained again
-    #[arg(short, long, value_name = "DIR")]
-    output: PathBuf,
-    /// The program that trains, where it is not beside this one
-    #[arg(long, value_name = "PROGRAM")]
-    train: Option<PathBuf>,
+    #[command(flatten)]
+    trainings: TrainingArguments,
     /// Print what would be trained, and stop
     #[arg(long)]
     dry_run: bool,
@@ -73,12 +65,10 @@ enum State {
 
 /// Trains what is not trained yet, and reports on all of it.
 pub(crate) fn run_campaign(arguments: &CampaignArguments) -> Result<(), Failure> {
-    let campaign = read(&arguments.file)?;
-    let planned = plan(&campaign, &arguments.output)?;
-    let train = match &arguments.train {
-        Some(program) => program.clone(),
-        None => beside_this_one()?,
-    };
+    let TrainingArguments { file, output, .. } = &arguments.trainings;
+    let campaign = read(file)?;
+    let planned = plan(&campaign, output)?;
+    let trainer = arguments.trainings.trainer()?;
     if arguments.dry_run {
         let lines = planned.iter().map(|run| {
             let words: Vec<String> = words(run, state(&run.folder));
@@ -86,14 +76,13 @@ pub(crate) fn run_campaign(arguments: &CampaignArguments) -> Result<(), Failure>
         });
         return print(&lines.collect::<String>());
     }
-    fs::create_dir_all(&arguments.output)
-        .map_err(|error| Failure::disk(format!("{}: {error}", arguments.output.display())))?;
+    arguments.trainings.create_folder()?;
     let progress = ProgressLine::new(planned.len(), "runs")?;
     for run in &planned {
         let before = state(&run.folder);
         if !matches!(before, State::Completed | State::Diverged) {
             print(&format!("{}\n", run.folder.display()))?;
-            train_one(&train, run, before)?;
+            trainer.train(&run.folder, words(run, before))?;
         }
         progress.advance(1);
         if progress.is_cancelled() {
@@ -101,7 +90,7 @@ pub(crate) fn run_campaign(arguments: &CampaignArguments) -> Result<(), Failure>
         }
     }
     progress.clear();
-    report(&planned, &arguments.output)
+    report(&planned, output)
 }
 
 fn read(file: &Path) -> Result<Campaign, Failure> {
@@ -181,35 +170,6 @@ fn words(run: &Planned<'_>, state: State) -> Vec<String> {
     words
 }
 
-fn train_one(train: &Path, run: &Planned<'_>, before: State) -> Result<(), Failure> {
-    let mut command = Command::new(train);
-    command.args(words(run, before)).stdout(Stdio::null());
-    let status = command.status().map_err(|error| {
-        Failure::usage(format!("{}: cannot be run: {error}; `cargo build --bin train` builds it", train.display()))
-    })?;
-    match status.code() {
-        // A run that diverged is a result, too.
-        Some(0 | 4) => Ok(()),
-        Some(130) | None => Err(Failure::interrupted()),
-        Some(code) => {
-            Err(Failure::with_code(code, format!("{}: its training ended with {code}", run.folder.display())))
-        }
-    }
-}
-
-/// The program `train` in this program's folder.
-pub(crate) fn beside_this_one() -> Result<PathBuf, Failure> {
-    let own = env::current_exe().map_err(|error| Failure::usage(format!("this program's path: {error}")))?;
-    let train = own.with_file_name(format!("train{}", env::consts::EXE_SUFFIX));
-    match train.is_file() {
-        true => Ok(train),
-        false => Err(Failure::usage(format!(
-            "{}: there is no such program; `cargo build --bin train` builds it, or name one by --train",
-            train.display()
-        ))),
-    }
-}
-
 fn report(planned: &[Planned<'_>], output: &Path) -> Result<(), Failure> {
     let runs: Vec<PathBuf> = planned.iter().map(|run| run.folder.clone()).collect();
     let comparison = compare(&runs, &ComparisonConfig::default())?;
@@ -277,25 +237,5 @@ mod tests {
             let message = read(&file).unwrap_err().to_string();
             assert!(message.contains(part) && message.lines().count() == 1, "{message}");
         }
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_run_that_fails_ends_the_campaign_with_its_code_and_one_that_diverges_does_not() {
-        use std::os::unix::fs::PermissionsExt;
-        let folder = tempfile::tempdir().unwrap();
-        let program = folder.path().join("train");
-        let campaign: Campaign = toml::from_str(TWO).unwrap();
-        let planned = plan(&campaign, folder.path()).unwrap();
-        let with = |code: i32| {
-            fs::write(&program, format!("#!/bin/sh\nexit {code}\n")).unwrap();
-            fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-            train_one(&program, &planned[0], State::Absent)
-        };
-        assert!(with(0).is_ok() && with(4).is_ok());
-        assert!(with(130).unwrap_err().to_string().contains("interrupted"));
-        assert!(with(5).unwrap_err().to_string().ends_with("its training ended with 5"));
-        let missing = train_one(&folder.path().join("nothing"), &planned[0], State::Absent).unwrap_err().to_string();
-        assert!(missing.contains("cargo build --bin train"), "{missing}");
     }
 }

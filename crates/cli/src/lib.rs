@@ -19,6 +19,7 @@ mod progress;
 mod scenarios;
 mod speed;
 mod sweep;
+mod trainer;
 mod validate;
 
 pub use failure::Failure;

@@ -5,29 +5,13 @@ use std::{
     fmt::Write as _,
     fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
 };
 
-use clap::Args;
 use microcloud_eval::Progress;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Destination, Failure, ProgressLine, campaign::beside_this_one, print};
-
-/// Arguments of `experiment sweep`.
-#[derive(Args)]
-pub(crate) struct SweepArguments {
-    /// The space and the budget, a TOML file
-    #[arg(value_name = "FILE.toml")]
-    file: PathBuf,
-    /// The folder of the trials' runs and of sweep.json; what was trained there is not trained again
-    #[arg(short, long, value_name = "DIR")]
-    output: PathBuf,
-    /// The program that trains, where it is not beside this one
-    #[arg(long, value_name = "PROGRAM")]
-    train: Option<PathBuf>,
-}
+use crate::{Destination, Failure, ProgressLine, print, trainer::TrainingArguments};
 
 /// A sweep's file.
 #[derive(Debug, Deserialize)]
@@ -92,11 +76,10 @@ struct Trial {
 }
 
 /// Draws the trials, trains them rung by rung, and lists them.
-pub(crate) fn run_sweep(arguments: &SweepArguments) -> Result<(), Failure> {
+pub(crate) fn run_sweep(arguments: &TrainingArguments) -> Result<(), Failure> {
     let sweep = read(&arguments.file)?;
-    let train = arguments.train.clone().map_or_else(beside_this_one, Ok)?;
-    fs::create_dir_all(&arguments.output)
-        .map_err(|error| Failure::disk(format!("{}: {error}", arguments.output.display())))?;
+    let trainer = arguments.trainer()?;
+    arguments.create_folder()?;
     let mut trials: Vec<Trial> = (0..sweep.trials)
         .map(|number| Trial {
             number,
@@ -111,7 +94,7 @@ pub(crate) fn run_sweep(arguments: &SweepArguments) -> Result<(), Failure> {
         for &number in &left {
             let trial = &mut trials[number];
             if reached(&trial.folder) < steps {
-                train_until(&train, &sweep, trial, steps)?;
+                trainer.train(&trial.folder, words(&sweep, trial, steps))?;
             }
             trial.returns.push(evaluated(&trial.folder, steps).unwrap_or(f64::NEG_INFINITY));
             progress.advance(1);
@@ -215,30 +198,26 @@ fn evaluated(folder: &Path, steps: u64) -> Option<f64> {
     found.map(|(_, mean)| *mean)
 }
 
-fn train_until(train: &Path, sweep: &Sweep, trial: &Trial, steps: u64) -> Result<(), Failure> {
+/// The words after the program's name that train a trial up to a rung.
+fn words(sweep: &Sweep, trial: &Trial, steps: u64) -> Vec<String> {
     let folder = trial.folder.display().to_string();
-    let mut command = Command::new(train);
+    let mut flags = vec![("--stop-at", steps.to_string())];
     if trial.folder.join("config.toml").exists() {
-        command.args(["--resume", &folder]);
+        flags.push(("--resume", folder));
     } else {
         let last = sweep.rungs.last().copied().unwrap_or(steps);
-        let total = sweep.total_timesteps.unwrap_or(last);
-        // Every rung ends with an evaluation.
-        let first = sweep.rungs[0].to_string();
-        command.args(["--scenario", &sweep.scenario, "--algo", &sweep.algo, "--seed", &sweep.seed.to_string()]);
-        command.args(["--total-timesteps", &total.to_string(), "--eval-every", &first, "--run-dir", &folder]);
-        command.args(sweep.set.iter().chain(&trial.settings).map(|assignment| format!("--set={assignment}")));
+        flags.extend([
+            ("--scenario", sweep.scenario.clone()),
+            ("--algo", sweep.algo.clone()),
+            ("--seed", sweep.seed.to_string()),
+            ("--total-timesteps", sweep.total_timesteps.unwrap_or(last).to_string()),
+            // Every rung ends with an evaluation.
+            ("--eval-every", sweep.rungs[0].to_string()),
+            ("--run-dir", folder),
+        ]);
+        flags.extend(sweep.set.iter().chain(&trial.settings).map(|assignment| ("--set", assignment.clone())));
     }
-    command.args(["--stop-at", &steps.to_string()]).stdout(Stdio::null());
-    let status = command.status().map_err(|error| {
-        Failure::usage(format!("{}: cannot be run: {error}; `cargo build --bin train` builds it", train.display()))
-    })?;
-    match status.code() {
-        // A trial that diverged has no further evaluation, and falls out.
-        Some(0 | 4) => Ok(()),
-        Some(130) | None => Err(Failure::interrupted()),
-        Some(code) => Err(Failure::with_code(code, format!("{folder}: its training ended with {code}"))),
-    }
+    flags.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]).collect()
 }
 
 fn table(trials: &[Trial]) -> String {

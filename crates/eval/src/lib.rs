@@ -15,6 +15,7 @@ mod evaluate;
 pub mod experiment;
 mod faults;
 mod file;
+mod html;
 pub mod instructions;
 mod levels;
 mod logging;

@@ -27,7 +27,8 @@ use crate::{
     calibrate::{CalibrateArguments, run_calibration},
     campaign::{CampaignArguments, run_campaign},
     contender, finish, load_topology, parse, print,
-    sweep::{SweepArguments, run_sweep},
+    sweep::run_sweep,
+    trainer::TrainingArguments,
 };
 
 /// Plays a scenario without a fault and then with one fault after another, on the same levels, and reports what was
@@ -72,7 +73,7 @@ enum Command {
     #[command(
         after_help = "Example:\n  cargo build --bin train\n  cargo run --bin experiment -- sweep experiments/sweep.toml -o runs/sweep"
     )]
-    Sweep(SweepArguments),
+    Sweep(TrainingArguments),
     /// Lists the names of the faults, and what each does
     #[command(after_help = "Example:\n  cargo run --bin experiment -- faults")]
     Faults,

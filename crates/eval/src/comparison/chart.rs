@@ -83,7 +83,7 @@ impl Chart<'_> {
         let drawn = format!("<svg width=\"{}\" height=\"{}\"", SIZE.0 * UNITS, SIZE.1 * UNITS);
         let shown = format!(
             "<svg class=\"chart\" role=\"img\" aria-label=\"{}\" width=\"{}\" height=\"{}\"",
-            super::page::escape(&self.what),
+            crate::html::escape(&self.what),
             SIZE.0,
             SIZE.1
         );

@@ -9,6 +9,7 @@ use super::{
     tables::{Table, improvements, runs, scores, shares, standings},
     words,
 };
+use crate::html::escape;
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:1100px;margin:1.5rem auto;padding:0 1rem;color:#222;\
 overflow-wrap:anywhere}h2{margin-top:2.5rem;border-bottom:1px solid #ddd}p,li{max-width:75ch}.scroll{overflow-x:auto}\
@@ -160,20 +161,4 @@ fn table(table: &Table) -> String {
         html += "</tr>\n";
     }
     html + "</tbody></table></div>\n"
-}
-
-/// Text as HTML shows it, in elements and in attributes.
-pub(super) fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
 }

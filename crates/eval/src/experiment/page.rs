@@ -6,6 +6,7 @@ use super::{
     BASELINE, ExperimentError, ExperimentReport, StepReport, plots,
     table::{FINDING_HEADINGS, STEP_HEADINGS, TIME_HEADINGS, finding_cells, step_cells, time_rows},
 };
+use crate::html::escape;
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;max-width:1000px;margin:2rem auto;padding:0 1rem;color:#222}\
 table{border-collapse:collapse;margin:1rem 0;font-size:13px}th,td{border-bottom:1px solid #ddd;padding:.3rem .6rem;\
@@ -132,20 +133,4 @@ fn table(headings: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
 fn plain(value: f64) -> String {
     let text = format!("{value:.3}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
-/// Text as HTML shows it, in elements and in attributes.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
 }

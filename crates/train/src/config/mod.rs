@@ -1,6 +1,7 @@
 //! What a run is configured by: built-in values, then a TOML file, then flags, then `--set`.
 
 mod dqn;
+mod network;
 mod ppo;
 mod ranges;
 mod resolve;
@@ -8,7 +9,8 @@ mod resolve;
 use serde::{Deserialize, Serialize};
 
 pub use dqn::DqnConfig;
-pub use ppo::{NetworkBody, PpoConfig};
+pub use network::NetworkBody;
+pub use ppo::PpoConfig;
 pub use resolve::ConfigSources;
 
 use crate::error::TrainError;

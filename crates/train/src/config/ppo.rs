@@ -3,18 +3,7 @@
 use microcloud_policy::network::Activation;
 use serde::{Deserialize, Serialize};
 
-/// Which layers the outputs of a network share.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum NetworkBody {
-    /// None.
-    #[default]
-    Separate,
-    /// All hidden ones.
-    Shared,
-    /// All, with one encoder for all services, so that it fits any number of them.
-    Services,
-}
+use super::NetworkBody;
 
 /// PPO's hyper-parameters, named as in CleanRL.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use std::io::{self, Read, Write};
 
-use microcloud_policy::network::{Body, Head, Network, NetworkSpec, Normalizer};
+use microcloud_policy::network::{Head, Network, NetworkSpec, Normalizer};
 
 use super::exploration::Exploration;
 use super::prioritized::{DrawnRows, PrioritizedRows};
@@ -11,7 +11,7 @@ use super::replay_file::write_replay;
 use super::transitions::{RewardScale, TransitionBatch};
 use super::update::Dqn;
 use crate::collector::{Collector, Episode, Player};
-use crate::config::{DqnConfig, NetworkBody};
+use crate::config::DqnConfig;
 use crate::error::TrainError;
 use crate::kernel::{Layout, Tape};
 use crate::learner::{Iteration, Learner};
@@ -274,17 +274,10 @@ impl Learner for DqnLearner {
 
 /// The network of a configuration, for a task.
 fn network_spec(config: &DqnConfig, task: &dyn VectorTask) -> Result<NetworkSpec, TrainError> {
-    let body = match config.network {
-        NetworkBody::Separate => Body::Separate,
-        NetworkBody::Shared => Body::Shared,
-        NetworkBody::Services => Body::Services(task.block_layout().ok_or_else(|| {
-            TrainError::Usage("dqn.network = \"services\": this task has no services; allowed: separate, shared".into())
-        })?),
-    };
     Ok(NetworkSpec {
         observation_size: task.observation_size(),
         num_actions: task.num_actions(),
-        body,
+        body: config.network.of(task, "dqn.network")?,
         hidden: config.hidden.clone(),
         activation: config.activation,
         memory: 0,

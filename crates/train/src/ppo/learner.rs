@@ -1,10 +1,10 @@
 //! PPO as a run's learner: collect, estimate advantages, update, again.
 
-use microcloud_policy::network::{Body, Head, Network, NetworkSpec, Normalizer};
+use microcloud_policy::network::{Head, Network, NetworkSpec, Normalizer};
 
 use super::{Ppo, UpdateDiagnostics};
 use crate::collector::{Collector, Player};
-use crate::config::{NetworkBody, PpoConfig};
+use crate::config::PpoConfig;
 use crate::error::TrainError;
 use crate::kernel::Layout;
 use crate::learner::{Iteration, Learner};
@@ -89,17 +89,10 @@ impl PpoLearner {
 
 /// The network of a configuration, for a task.
 fn network_spec(config: &PpoConfig, task: &dyn VectorTask) -> Result<NetworkSpec, TrainError> {
-    let body = match config.network {
-        NetworkBody::Separate => Body::Separate,
-        NetworkBody::Shared => Body::Shared,
-        NetworkBody::Services => Body::Services(task.block_layout().ok_or_else(|| {
-            TrainError::Usage("ppo.network = \"services\": this task has no services; allowed: separate, shared".into())
-        })?),
-    };
     Ok(NetworkSpec {
         observation_size: task.observation_size(),
         num_actions: task.num_actions(),
-        body,
+        body: config.network.of(task, "ppo.network")?,
         hidden: config.hidden.clone(),
         activation: config.activation,
         memory: config.memory,
